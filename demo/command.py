@@ -1,0 +1,76 @@
+"""The command behind `python3 demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+
+from demo.toolchain.places import ROOT
+from demo.toolchain.progress import SetupError, say
+from demo.toolchain.runtime import pyodide_dir, require_node
+from demo.toolchain.server import Server
+from demo.toolchain.wheels import wheels_dir
+
+_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Serve the board until Ctrl-C; returns the exit code."""
+    options = _parser().parse_args()
+    # A shell that starts a program in the background has it ignore Ctrl-C's signal; SIGTERM means the same here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    serving = False
+    try:
+        # The port is taken before anything is installed: one that is in use shows at once.
+        with Server({"/": ROOT / "demo" / "site"}, options.port) as server:
+            server.routes = {**_built(), **server.routes}
+            serving = True
+            say(f"\n  The board is at {server.url}\n  Open it in two tabs. Ctrl-C stops it.\n")
+            if not options.no_browser and _has_screen():
+                webbrowser.open(server.url)
+            server.serve_forever()
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("\n  Stopped.")
+        return 0 if serving else _INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 demo",
+        description="Build webraft_web, serve its demo on this machine, and open it in a browser.",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="port to serve on; 0 takes any free one (%(default)s)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address, but open no browser")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 0xFFFF:
+        raise argparse.ArgumentTypeError(f"a port is between 0 and 65535, not {port}")
+    return port
+
+
+def _built() -> Mapping[str, Path]:
+    require_node()
+    say("Getting the demo ready")
+    return {"/pyodide/": pyodide_dir(), "/wheels/": wheels_dir()}
+
+
+def _has_screen() -> bool:
+    """Tell whether a browser would have somewhere to show: not so on a bare Linux server."""
+    return not sys.platform.startswith("linux") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )

@@ -1,0 +1,58 @@
+"""Virtual environments with locked requirements, so that nothing is installed into anybody's Python."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
+from demo.toolchain.progress import SetupError, run, step
+
+BUILD_REQUIREMENTS = ROOT / "demo" / "requirements-build.txt"
+
+
+def build_python() -> Path:
+    """Return the Python that has the tools to build a wheel."""
+    return python_with("build", BUILD_REQUIREMENTS)
+
+
+def python_with(name: str, requirements: Path) -> Path:
+    """Return a virtual environment's Python that has exactly `requirements`; make it if need be.
+
+    Args:
+        name: Of the environment; each Python version has its own.
+        requirements: A lock file with hashes.
+
+    Raises:
+        SetupError: If this Python cannot make one, or a package cannot be had.
+    """
+    directory = CACHE / f"{name}-python{sys.version_info.major}.{sys.version_info.minor}"
+    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = digest([requirements], sys.version, str(directory))
+    if is_fresh(directory, stamp) and python.exists():
+        return python
+    _require_venv()
+    begin(directory)
+    with step(f"Installing what {requirements.relative_to(ROOT)} lists"):
+        run([sys.executable, "-m", "venv", directory], cwd=ROOT)
+        pip_install(python, "--require-hashes", "--requirement", str(requirements))
+    finish(directory, stamp)
+    return python
+
+
+def pip_install(python: Path, *arguments: str) -> None:
+    """Install into the environment of `python`, quietly."""
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run([*pip, *arguments], cwd=ROOT)
+
+
+def _require_venv() -> None:
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SetupError(
+            f"This Python ({sys.executable}) comes without its {' and '.join(missing)} module.\n"
+            "On Debian and Ubuntu: apt-get install python3-venv\n"
+            "Elsewhere: install Python 3.11 or newer with venv, and run the command with that."
+        )
