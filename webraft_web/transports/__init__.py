@@ -1,0 +1,1 @@
+"""What carries text between addresses: the promise (`base`) and those who give it. No word of Raft."""

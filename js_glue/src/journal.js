@@ -1,0 +1,245 @@
+// @ts-check
+/**
+ * An append-only journal in IndexedDB: texts at the positions 1, 2, 3, …
+ *
+ * Rules that everything here obeys:
+ * - A transaction issues all its requests and calls `commit()` in one task, so
+ *   that it never needs its page to finish: an open one of a frozen page, even
+ *   a read, blocks all other pages.
+ * - An answer comes only once the transaction is complete, or has failed.
+ * - A position is written once (`add`, never `put`), so that of two writers who
+ *   both want the next position the database itself turns one away.
+ *
+ * Failures are texts, "Name: message"; "" is success. "ConstraintError" means
+ * that the position was taken.
+ */
+
+const LAYOUT_VERSION = 1;
+const RECORDS = "records";
+
+/**
+ * Who is told about every call: its number, its failure and its result.
+ * Call 0 is the opening; -1 says that the journal was closed from outside.
+ *
+ * @callback OnAnswer
+ * @param {number} call
+ * @param {string} failure
+ * @param {unknown} result
+ * @returns {void}
+ */
+
+/**
+ * @typedef {object} Journal
+ * @property {(call: number) => void} load Answers with [positions, texts], in order.
+ * @property {(call: number, position: number, text: string, discard: string, isStrict: boolean) => void} add
+ *   Writes `text` at `position`, which must be free, and deletes the ranges in `discard` (a JSON
+ *   array of [first, last], or ""): both or neither. `isStrict` waits for the disk.
+ * @property {(call: number, position: number) => void} has Answers whether `position` is taken.
+ * @property {() => void} close Nothing is answered afterwards; what is under way may still be written.
+ */
+
+/** Whether there is IndexedDB here; it may still refuse. */
+export function hasJournals() {
+  return typeof indexedDB !== "undefined";
+}
+
+/**
+ * @param {unknown} error
+ * @returns {string}
+ */
+function describe(error) {
+  return error instanceof Error || error instanceof DOMException
+    ? `${error.name}: ${error.message}`
+    : `UnknownError: ${error}`;
+}
+
+/**
+ * Open the database and make its layout where it is new.
+ *
+ * @param {string} name
+ * @returns {Promise<IDBDatabase>}
+ */
+function openDatabase(name) {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(name, LAYOUT_VERSION);
+    let isRefused = false;
+    request.onupgradeneeded = () => request.result.createObjectStore(RECORDS);
+    request.onblocked = () => {
+      isRefused = true;
+      reject(new DOMException("another page holds an older layout open", "BlockedError"));
+    };
+    request.onerror = () => reject(request.error);
+    request.onsuccess = () => {
+      const database = request.result;
+      if (isRefused) database.close();
+      else if (database.objectStoreNames.contains(RECORDS)) resolve(database);
+      else {
+        database.close();
+        reject(new DOMException(`it has no object store "${RECORDS}"`, "LayoutError"));
+      }
+    };
+  });
+}
+
+/**
+ * Run one transaction and answer when it is over.
+ *
+ * @param {IDBDatabase} database
+ * @param {IDBTransactionMode} mode
+ * @param {boolean} isStrict
+ * @param {(store: IDBObjectStore) => IDBRequest[]} issue Issues every request.
+ * @param {(failure: string, results: unknown[]) => void} answer
+ */
+function transact(database, mode, isStrict, issue, answer) {
+  /** @type {IDBRequest[]} */
+  let requests = [];
+  try {
+    const durability = isStrict ? "strict" : "relaxed";
+    const transaction = database.transaction(RECORDS, mode, { durability });
+    transaction.oncomplete = () =>
+      answer(
+        "",
+        requests.map((request) => request.result),
+      );
+    transaction.onabort = () => {
+      const failed = requests.find((request) => request.readyState === "done" && request.error);
+      answer(describe(transaction.error ?? failed?.error), []);
+    };
+    try {
+      requests = issue(transaction.objectStore(RECORDS));
+      transaction.commit();
+    } catch (error) {
+      transaction.onabort = null;
+      transaction.abort();
+      throw error;
+    }
+  } catch (error) {
+    // Later, like every other answer: a caller need not expect one before its call returns.
+    queueMicrotask(() => answer(describe(error), []));
+  }
+}
+
+/**
+ * Open the journal `name`, making an empty one where there is none.
+ *
+ * @param {string} name
+ * @param {OnAnswer} onAnswer
+ * @returns {Journal}
+ */
+export function openJournal(name, onAnswer) {
+  /** @type {IDBDatabase | null} */
+  let database = null;
+  let isClosed = false;
+
+  /** @type {OnAnswer} */
+  const answer = (call, failure, result) => {
+    if (!isClosed) onAnswer(call, failure, result);
+  };
+  /** @param {string} reason */
+  const closedFromOutside = (reason) => {
+    database?.close();
+    database = null;
+    answer(-1, reason, undefined);
+  };
+  /**
+   * @param {number} call
+   * @param {IDBTransactionMode} mode
+   * @param {boolean} isStrict
+   * @param {(store: IDBObjectStore) => IDBRequest[]} issue
+   * @param {(results: any[]) => unknown} pick
+   */
+  const run = (call, mode, isStrict, issue, pick) => {
+    if (database) {
+      transact(database, mode, isStrict, issue, (failure, results) =>
+        answer(call, failure, failure ? undefined : pick(results)),
+      );
+    } else {
+      queueMicrotask(() => answer(call, "InvalidStateError: the journal is closed", undefined));
+    }
+  };
+
+  openDatabase(name).then(
+    (opened) => {
+      if (isClosed) {
+        opened.close();
+        return;
+      }
+      database = opened;
+      opened.onversionchange = () =>
+        closedFromOutside("VersionChangeError: it is being deleted or changed by another page");
+      opened.onclose = () => closedFromOutside("ClosedError: the browser removed it");
+      answer(0, "", undefined);
+    },
+    (error) => answer(0, describe(error), undefined),
+  );
+
+  return {
+    load: (call) =>
+      run(
+        call,
+        "readonly",
+        false,
+        (store) => [store.getAllKeys(), store.getAll()],
+        (results) => results,
+      ),
+    add: (call, position, text, discard, isStrict) =>
+      run(
+        call,
+        "readwrite",
+        isStrict,
+        (store) => {
+          const requests = [store.add(text, position)];
+          for (const [first, last] of discard ? JSON.parse(discard) : []) {
+            requests.push(store.delete(IDBKeyRange.bound(first, last)));
+          }
+          return requests;
+        },
+        () => undefined,
+      ),
+    has: (call, position) =>
+      run(
+        call,
+        "readonly",
+        false,
+        (store) => [store.count(position)],
+        ([count]) => count > 0,
+      ),
+    close: () => {
+      isClosed = true;
+      database?.close();
+      database = null;
+    },
+  };
+}
+
+/**
+ * List the journals whose names begin with `prefix`.
+ *
+ * @param {string} prefix
+ * @returns {Promise<string>} A JSON array of strings, sorted. Rejects where it cannot be known.
+ */
+export async function listJournals(prefix) {
+  const databases = await indexedDB.databases();
+  const names = databases.map(({ name }) => name ?? "").filter((name) => name.startsWith(prefix));
+  return JSON.stringify(names.sort());
+}
+
+/**
+ * Delete a journal; its open ends elsewhere are told that they were closed from outside.
+ *
+ * @param {string} name
+ * @returns {Promise<string>} The failure, or "".
+ */
+export function deleteJournal(name) {
+  return new Promise((resolve) => {
+    if (!hasJournals()) {
+      resolve("NotSupportedError: there is no IndexedDB here");
+      return;
+    }
+    const request = indexedDB.deleteDatabase(name);
+    request.onsuccess = () => resolve("");
+    request.onerror = () => resolve(describe(request.error));
+    request.onblocked = () =>
+      resolve("BlockedError: another page holds it open; it goes once that page lets go");
+  });
+}
