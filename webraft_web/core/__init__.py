@@ -1,0 +1,14 @@
+"""The Raft algorithm, sans-I/O. Everything here revolves around `raft.Raft`.
+
+Inputs are method calls (`step` a message, `tick` the time, `propose` commands),
+the output is one batch of work at a time (`ready`, then `advance`). There is no
+clock, no randomness, no asyncio, no json and no JavaScript here: the same
+inputs give the same outputs, and mypyc compiles these files unchanged.
+
+Read in this order: `entry` and `message` (the vocabulary), `raft` (the server:
+roles, terms, votes), `leadership` (what only a leader has), `following` (what a
+follower does with what its leader sends), then what they lean on: `log`,
+`progress`, `quorum`, `reads`, `membership`, `campaign`.
+
+Section numbers are those of Ongaro's dissertation (2014).
+"""

@@ -56,7 +56,9 @@ class Configuration:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Configuration) and self.voters == other.voters and self.non_voting == other.non_voting
+            isinstance(other, Configuration)
+            and self.voters == other.voters
+            and self.non_voting == other.non_voting
         )
 
     def __hash__(self) -> int:
@@ -153,4 +155,4 @@ class Committed(NamedTuple):
     """Where a command took effect: the entry's term and log index."""
 
     term: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here

@@ -1,50 +1,724 @@
-"""STUB: the signatures of the core, being written. Everything in the core revolves around this."""
+"""One server of a cluster. Everything in the core revolves around this.
+
+A server has a term, a vote, a log and a role (Fig. 3.1, Fig. 3.3). Its inputs
+are `step` (a message arrived), `tick` (time passed) and the calls of the
+application; its output is `ready`: what to persist, send and apply. This file
+holds what concerns roles and terms; what only a leader does is in `leadership`,
+what a follower does with its leader's messages in `following`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from webraft_web.core import membership
+from webraft_web.core.campaign import Campaign
 from webraft_web.core.config import Config
-from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId, Snapshot
-from webraft_web.core.message import Message
-from webraft_web.core.ready import Feed, Ready, RestoredState
+from webraft_web.core.entry import Configuration, EntryKind, HardState, ServerId, Snapshot
+from webraft_web.core.errors import BadArgumentError, LocalProtocolError, NotLeaderError, OverloadedError
+from webraft_web.core.following import Following
+from webraft_web.core.leadership import Leadership
+from webraft_web.core.log import RaftLog
+from webraft_web.core.message import (
+    AppendEntries,
+    AppendEntriesResponse,
+    ConfirmRefresh,
+    ConfirmRefreshResponse,
+    Heartbeat,
+    HeartbeatResponse,
+    InstallSnapshot,
+    InstallSnapshotResponse,
+    Message,
+    PreVote,
+    PreVoteResponse,
+    Propose,
+    ProposeResponse,
+    ReadIndex,
+    ReadIndexResponse,
+    RequestVote,
+    RequestVoteResponse,
+    TimeoutNow,
+)
+from webraft_web.core.quorum import VoteResult
+from webraft_web.core.ready import Feed, ProposalResult, ReadState, Ready, RestoredState
+from webraft_web.core.role import Role
+from webraft_web.core.validation import check_acknowledged, check_confirmed, check_message, check_not_leading
+
+_IDLE_MS: Final = 3_600_000
+"""How far ahead the deadline lies when nothing is due."""
 
 
 class Raft:
-    """One server of a cluster, without I/O: inputs are method calls, output is `ready()`."""
+    """One server, without I/O. The same inputs give the same outputs.
 
-    # Read-only state
-    server_id: ServerId
-    role: "Role"                  # enum: FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER (core/role.py)
-    current_term: int
-    voted_for: ServerId | None
-    leader_id: ServerId | None
-    commit_index: int
-    last_applied: int
-    configuration: Configuration  # the latest in the log, committed or not (§4.1)
-    first_command_index: int      # of the first committed COMMAND, 0 for none
-    deadline_ms: int              # when tick() wants to be called next
+    Use it as a loop: `tick` and `step` whatever has come in, then `ready()`,
+    carry the batch out, `advance()`, and again while `has_ready()`. Inputs may
+    come in between `ready` and `advance`; a second `ready` may not.
 
-    def __init__(self, config: Config, restored: RestoredState, now_ms: int) -> None: ...
-    def tick(self, now_ms: int) -> None: """Let time pass; call before stepping a burst of messages, and at deadline_ms."""
-    def step(self, message: Message) -> None: """Handle one message; raises RemoteProtocolError only, before changing anything."""
-    def propose(self, commands: Sequence[str], kind: EntryKind = EntryKind.COMMAND) -> int: """Append on the leader: index of the first; NotLeaderError, OverloadedError."""
-    def forward(self, request_id: int, commands: Sequence[str], kind: EntryKind = EntryKind.COMMAND) -> None: """Send to the leader; a ProposalResult comes in a Ready, or never (loss). NotLeaderError if no leader is known."""
-    def read_index(self, context: int) -> None: """A ReadState with this context comes in a later Ready (forwarded if not leader), or never. NotLeaderError if no leader is known."""
-    def add_server(self, server_id: ServerId) -> int: """Leader: append a configuration with a non-voting member (promoted when caught up)."""
-    def remove_server(self, server_id: ServerId) -> int: """Leader: append a configuration without it."""
-    def replace_server(self, old: ServerId, new: ServerId) -> int: """Leader: old out, new in as non-voting, one entry."""
-    def can_change_configuration(self) -> bool: """Leader, own-term entry committed, no change pending."""
-    def transfer_leadership(self, target: ServerId) -> None: """§3.10; proposals raise NotLeaderError(hint) meanwhile; given up after an election timeout."""
-    def campaign(self) -> None: """Start an election at once (Pre-Vote first)."""
-    def compact(self, index: int, data: str | None) -> Snapshot: """Replace the log up to `index` (<= last_applied) by state text; persist the returned snapshot as Batch.snapshot with the next Ready."""
-    def refreshed(self, term: int, index: int) -> None: """The application fetched its state at (term, index): ask the leader to confirm; then comes Ready.snapshot with data None."""
-    def feed_after(self, index: int, max_size: int) -> Feed | Snapshot: """What an observer that has applied `index` needs next: min(commit, persisted here)."""
-    def has_ready(self) -> bool: ...
-    def ready(self) -> Ready: """Hand out one batch; advance() must follow before the next ready()."""
-    def advance(self) -> None: """The batch handed out is durable: count it."""
-    def applied_to(self, index: int) -> None: """The application completed everything up to index."""
-    def voters_heard(self) -> list[ServerId]: """Leader: voters heard from lately, itself included (for status 'missing')."""
-    def match_index(self, server_id: ServerId) -> int: """Leader: how far that member's log is known to match."""
+    Args:
+        config: The server's options.
+        restored: What its storage held.
+        now_ms: Monotonic time in whole milliseconds, from any origin.
+    """
+
+    def __init__(self, config: Config, restored: RestoredState, now_ms: int) -> None:
+        self.config = config
+        self.server_id: ServerId = config.server_id
+        self.log = RaftLog(restored.snapshot, restored.entries)
+        self.now_ms = now_ms
+        self.role = Role.FOLLOWER
+        self.current_term = restored.hard_state.term
+        self.voted_for: ServerId | None = restored.hard_state.voted_for
+        self.leader_id: ServerId | None = None
+        self.leadership: Leadership | None = None
+        """Only while leading."""
+        self._campaign: Campaign | None = None
+        self._following = Following(self)
+        # A torn store may know of a commit index beyond its entries: those were not ours to commit.
+        self.log.commit_to(min(restored.hard_state.commit_index, self.log.last_index))
+        self._messages: list[Message] = []
+        self._promises: list[Message] = []
+        """Answers that claim something of the log or the vote: they come last in a batch."""
+        self._read_states: list[ReadState] = []
+        self._proposal_results: list[ProposalResult] = []
+        self._is_batch_out = False
+        self._batch_last = (0, 0)
+        self._own_vote: tuple[Campaign, int] | None = None
+        self._own_vote_under_way: tuple[Campaign, int] | None = None
+        self._handed_hard_state = self.hard_state
+        self._applying_size = 0
+        self._last_contact_ms = now_ms
+        self._wait_ms = 0
+        self._wait_begun_ms = now_ms
+        self._restart_wait(config.timeouts.heartbeat_timeout_ms())
+
+    # What a server knows
+
     @property
-    def log(self) -> "RaftLog": ... # .first_index, .last_index, .persisted_index, .term_at(i), .entries_between(lo, hi), .size (characters kept)
+    def hard_state(self) -> HardState:
+        return HardState(self.current_term, self.voted_for, self.log.commit_index)
+
+    @property
+    def commit_index(self) -> int:
+        return self.log.commit_index
+
+    @property
+    def last_applied(self) -> int:
+        return self.log.applied_index
+
+    @property
+    def configuration(self) -> Configuration:
+        """The latest configuration in the log, committed or not: the one in force (§4.1)."""
+        return self.log.configuration
+
+    @property
+    def first_command_index(self) -> int:
+        """Index of the first COMMAND ever committed, 0 for none: whether there is user data."""
+        return self.log.first_command_index
+
+    @property
+    def is_leader(self) -> bool:
+        return self.role is Role.LEADER
+
+    @property
+    def _may_campaign(self) -> bool:
+        return self.server_id in self.log.configuration.voters and self._following.installed is None
+
+    # Time
+
+    @property
+    def deadline_ms(self) -> int:
+        """When `tick` wants to be called next, on the scale of its argument; an hour ahead at most."""
+        if self.leadership is not None:
+            if len(self.leadership.progress) <= 1:
+                return self.now_ms + _IDLE_MS
+            return self.leadership.deadline_ms
+        if self._may_campaign:
+            return self._wait_begun_ms + self._wait_ms
+        return self.now_ms + _IDLE_MS
+
+    def tick(self, now_ms: int) -> None:
+        """Let time pass: start an election or send the heartbeats that are due.
+
+        A follower whose election timeout has elapsed starts a Pre-Vote round first
+        (§9.6), so that a tab back from the background doesn't unseat a live leader.
+        A leader sends heartbeats (§3.4), and steps down if the silent servers alone
+        are a majority (§6.2). Nothing is sent here: see `ready`.
+
+        Args:
+            now_ms: Monotonic time in whole milliseconds, from any origin. It may
+                leap forwards (a throttled tab) but never run backwards.
+
+        Raises:
+            LocalProtocolError: If `now_ms` is before that of an earlier call.
+        """
+        if now_ms < self.now_ms:
+            raise LocalProtocolError(
+                f"time ran backwards, from {self.now_ms} to {now_ms} ms; pass a monotonic clock"
+            )
+        self.now_ms = now_ms
+        if self.leadership is not None:
+            self.leadership.tick()
+        elif self._may_campaign and now_ms - self._wait_begun_ms >= self._wait_ms:
+            self._start_election(False)
+
+    def _restart_wait(self, wait_ms: int) -> None:
+        self._wait_begun_ms = self.now_ms
+        self._wait_ms = wait_ms
+
+    def _heard_leader(self, leader_id: ServerId) -> None:
+        self.leader_id = leader_id
+        self._last_contact_ms = self.now_ms
+        self._wait_begun_ms = self.now_ms
+
+    @property
+    def _is_leader_alive(self) -> bool:
+        """Whether a leader was heard so lately that nobody else should get a vote (§4.2.3)."""
+        if not self.config.check_quorum or self.leader_id is None:
+            return False
+        return (
+            self.leadership is not None
+            or self.now_ms - self._last_contact_ms < self.config.timeouts.lease_ms()
+        )
+
+    # Roles (Fig. 3.3)
+
+    def become_follower(self, term: int, leader_id: ServerId | None) -> None:
+        """Follow, in this or a newer term."""
+        self._enter_term(term)
+        self.role = Role.FOLLOWER
+        self.leader_id = leader_id
+        self._last_contact_ms = self.now_ms
+        self._restart_wait(self.config.timeouts.heartbeat_timeout_ms())
+
+    def _enter_term(self, term: int) -> None:
+        """Leave everything behind that belongs to a role; forget the vote in a new term only."""
+        assert term >= self.current_term, "terms never fall (§3.3)"
+        if term > self.current_term:
+            self.current_term = term
+            self.voted_for = None
+        leadership = self.leadership
+        self.leadership = None
+        self._campaign = None
+        self._own_vote = None
+        self.leader_id = None
+        if leadership is not None:
+            leadership.end()
+
+    def campaign(self) -> None:
+        """Start an election at once, with a Pre-Vote first; does nothing on a leader or a non-voter."""
+        if self.leadership is None and self._may_campaign:
+            self._start_election(False)
+
+    def forget_leader(self) -> None:
+        """Forget who leads, so that others' Pre-Votes are granted at once."""
+        if self.role is Role.FOLLOWER:
+            self.leader_id = None
+
+    def _start_election(self, is_transfer: bool) -> None:
+        is_alone = self.log.configuration.voters == (self.server_id,)
+        self._ask_for_votes(self.config.pre_vote and not is_transfer and not is_alone, is_transfer)
+
+    def _ask_for_votes(self, is_pre_vote: bool, is_transfer: bool) -> None:
+        """Ask every voter (§3.4); the own vote counts once it is durable."""
+        if is_pre_vote:
+            self._own_vote = None
+            self.leader_id = None
+            self.role = Role.PRE_CANDIDATE
+            term = self.current_term + 1
+        else:
+            self._enter_term(self.current_term + 1)
+            self.voted_for = self.server_id
+            self.role = Role.CANDIDATE
+            term = self.current_term
+        self._restart_wait(self.config.timeouts.election_timeout_ms())
+        campaign = Campaign(is_pre_vote, is_transfer)
+        self._campaign = campaign
+        self._own_vote = (campaign, term)
+        log = self.log
+        for voter in log.configuration.voters:
+            if voter == self.server_id:
+                continue
+            if is_pre_vote:
+                self.send(PreVote(self.server_id, voter, term, log.last_index, log.last_term))
+            else:
+                self.send(
+                    RequestVote(self.server_id, voter, term, log.last_index, log.last_term, is_transfer)
+                )
+
+    def _record_vote(self, voter: ServerId, vote_granted: bool) -> None:
+        campaign = self._campaign
+        assert campaign is not None, "votes are counted in a campaign"
+        campaign.record(voter, vote_granted)
+        result = campaign.result(self.log.configuration)
+        if result is VoteResult.WON:
+            if campaign.is_pre_vote:
+                self._ask_for_votes(False, campaign.is_transfer)
+            else:
+                self._become_leader()
+        elif result is VoteResult.LOST:
+            self.become_follower(self.current_term, None)
+
+    def _become_leader(self) -> None:
+        self._enter_term(self.current_term)
+        self.role = Role.LEADER
+        self.leader_id = self.server_id
+        self.leadership = Leadership(self)
+        self.leadership.append_no_op()
+        self.leadership.broadcast_append()
+
+    # Messages
+
+    def step(self, message: Message) -> None:
+        """Handle one message from another server.
+
+        Raises:
+            RemoteProtocolError: If the message is malformed, not for this server or
+                contradicts what is certain. Nothing has changed then.
+        """
+        check_message(message, self.server_id, self.current_term)
+        if isinstance(message, Propose | ProposeResponse | ReadIndex | ReadIndexResponse):
+            self._step_client(message)
+            return
+        if isinstance(message, ConfirmRefresh | ConfirmRefreshResponse):
+            self._step_refresh(message)
+            return
+        if message.term < self.current_term:
+            self._answer_stale(message)
+            return
+        self._check_content(message)
+        if message.term > self.current_term:
+            if isinstance(message, RequestVote | PreVote) and self._is_leader_alive:
+                is_transfer = isinstance(message, RequestVote) and message.is_transfer
+                if not is_transfer:
+                    return
+            if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
+                self.become_follower(message.term, message.sender)
+            elif not isinstance(message, PreVote | PreVoteResponse) or (
+                isinstance(message, PreVoteResponse) and not message.vote_granted
+            ):
+                self.become_follower(message.term, None)
+        self._step_current(message)
+
+    def _check_content(self, message: Message) -> None:
+        """Refuse what contradicts what this server knows for certain."""
+        if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
+            if message.term == self.current_term and self.leadership is not None:
+                check_not_leading(message)
+            if isinstance(message, AppendEntries):
+                self._following.check_append_entries(message)
+            elif isinstance(message, Heartbeat):
+                self._following.check_heartbeat(message)
+            else:
+                self._following.check_install_snapshot(message)
+        elif self.leadership is not None and message.term == self.current_term:
+            if isinstance(message, AppendEntriesResponse) and message.success:
+                check_acknowledged(message, self.log.last_index)
+            elif isinstance(message, HeartbeatResponse):
+                check_confirmed(message, self.leadership.reads.newest)
+
+    def _answer_stale(self, message: Message) -> None:
+        """Let a stale leader or pre-candidate learn of the newer term, so that it gets unstuck."""
+        if isinstance(message, Heartbeat | AppendEntries):
+            self.send(AppendEntriesResponse(self.server_id, message.sender, self.current_term, True, 0))
+        elif isinstance(message, PreVote):
+            self.send(PreVoteResponse(self.server_id, message.sender, self.current_term, False))
+
+    def _step_current(self, message: Message) -> None:
+        """Handle a message that may count in the current term, by what it is."""
+        if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
+            self._step_leaders(message)
+        elif isinstance(message, RequestVote | PreVote):
+            self._step_vote_request(message)
+        elif isinstance(message, RequestVoteResponse | PreVoteResponse):
+            campaign = self._campaign
+            if campaign is not None and campaign.is_pre_vote == isinstance(message, PreVoteResponse):
+                self._record_vote(message.sender, message.vote_granted)
+        elif isinstance(message, TimeoutNow):
+            if self.role is Role.FOLLOWER and self._may_campaign:
+                self._start_election(True)
+        elif self.leadership is not None:
+            self._step_leader(self.leadership, message)
+
+    def _step_leader(self, leadership: Leadership, message: Message) -> None:
+        if isinstance(message, AppendEntriesResponse):
+            leadership.handle_append_entries_response(message)
+        elif isinstance(message, HeartbeatResponse):
+            leadership.handle_heartbeat_response(message)
+        elif isinstance(message, InstallSnapshotResponse):
+            leadership.handle_snapshot_response(message)
+
+    def _step_leaders(self, message: AppendEntries | Heartbeat | InstallSnapshot) -> None:
+        """Follow the one who leads this term."""
+        if self.role is not Role.FOLLOWER:
+            self.become_follower(message.term, message.sender)
+        self._heard_leader(message.sender)
+        if isinstance(message, AppendEntries):
+            self._following.handle_append_entries(message)
+        elif isinstance(message, Heartbeat):
+            self._wait_ms = self.config.timeouts.heartbeat_timeout_ms()
+            self._following.handle_heartbeat(message)
+        else:
+            self._following.handle_install_snapshot(message)
+
+    def _step_vote_request(self, message: RequestVote | PreVote) -> None:
+        """Vote for one candidate a term, whose log is as up-to-date as ours (§3.4, §3.6.1).
+
+        Non-voting members vote too when asked: they may have been promoted without
+        knowing it yet. Who is no member by its own log never does.
+        """
+        is_pre_vote = isinstance(message, PreVote)
+        can_vote = (
+            self.voted_for == message.sender
+            or (self.voted_for is None and self.leader_id is None)
+            or (is_pre_vote and message.term > self.current_term)
+        )
+        vote_granted = (
+            can_vote
+            and self.server_id in self.log.configuration.servers
+            and self.log.is_up_to_date(message.last_log_index, message.last_log_term)
+        )
+        if is_pre_vote:
+            # A grant is for the term asked about; the own term would be stale there.
+            term = message.term if vote_granted else self.current_term
+            self.send(PreVoteResponse(self.server_id, message.sender, term, vote_granted))
+            return
+        if vote_granted:
+            self._wait_begun_ms = self.now_ms
+            self.voted_for = message.sender
+        self.send(RequestVoteResponse(self.server_id, message.sender, self.current_term, vote_granted))
+
+    def _step_client(self, message: Propose | ProposeResponse | ReadIndex | ReadIndexResponse) -> None:
+        """Handle what stands in for clients at other servers; terms do not matter here (§6.2, §6.4)."""
+        if isinstance(message, ProposeResponse):
+            self._proposal_results.append(
+                ProposalResult(message.request_id, message.entry_term, message.first_index, message.reason)
+            )
+        elif isinstance(message, ReadIndexResponse):
+            self.read_served(message.request_id, message.index)
+        elif isinstance(message, ReadIndex):
+            if self.leadership is not None:
+                self.leadership.read(message.request_id, message.sender)
+            else:
+                self.send(
+                    ReadIndexResponse(
+                        self.server_id, message.sender, self.current_term, message.request_id, 0
+                    )
+                )
+        else:
+            self._step_propose(message)
+
+    def _step_propose(self, message: Propose) -> None:
+        first_index = 0
+        reason = ""
+        try:
+            first_index = self.propose(message.commands, message.kind)
+        except OverloadedError:
+            reason = "overloaded"
+        except NotLeaderError:
+            reason = "not leader"
+        term = self.current_term
+        self.send(
+            ProposeResponse(
+                self.server_id,
+                message.sender,
+                term,
+                message.request_id,
+                term if first_index else 0,
+                first_index,
+                reason,
+            )
+        )
+
+    def _step_refresh(self, message: ConfirmRefresh | ConfirmRefreshResponse) -> None:
+        if isinstance(message, ConfirmRefreshResponse):
+            self._following.handle_confirm_refresh_response(message)
+            return
+        if self.leadership is None:
+            return
+        log = self.log
+        configuration: Configuration | None = None
+        first_command_index = 0
+        if message.index <= log.commit_index and log.matches(message.index, message.entry_term):
+            configuration = log.configuration_at(message.index)
+            if log.first_command_index <= message.index:
+                first_command_index = log.first_command_index
+        self.send(
+            ConfirmRefreshResponse(
+                self.server_id,
+                message.sender,
+                self.current_term,
+                message.entry_term,
+                message.index,
+                configuration,
+                first_command_index,
+            )
+        )
+
+    def send(self, message: Message) -> None:
+        """Queue a message for the next batch; called by the parts of this server only."""
+        if isinstance(message, AppendEntriesResponse | RequestVoteResponse | PreVoteResponse):
+            self._promises.append(message)
+        else:
+            self._messages.append(message)
+
+    # What the application asks for
+
+    def propose(self, commands: Sequence[str], kind: EntryKind = EntryKind.COMMAND) -> int:
+        """Append commands to the log, on the leader.
+
+        Args:
+            commands: Opaque texts; all of them travel and persist together.
+            kind: COMMAND, HOUSEKEEPING or YIELD.
+
+        Returns:
+            The index of the first; the others follow it, all of the current term.
+
+        Raises:
+            NotLeaderError: This server does not lead, or is handing over. Nothing was appended.
+            OverloadedError: Too much waits already. Nothing was appended.
+        """
+        if self.leadership is None:
+            raise NotLeaderError(f"{self.server_id} does not lead, {self.leader_id} may", self.leader_id)
+        return self.leadership.append(commands, kind)
+
+    def forward(self, request_id: int, commands: Sequence[str], kind: EntryKind = EntryKind.COMMAND) -> None:
+        """Hand commands to the leader (§6.2); a ProposalResult comes with a later batch, or never.
+
+        Raises:
+            NotLeaderError: No leader is known. Nothing was sent.
+        """
+        leader_id = self._other_leader()
+        self.send(Propose(self.server_id, leader_id, self.current_term, request_id, list(commands), kind))
+
+    def read_index(self, context: int) -> None:
+        """Ask for a linearizable read (§6.4); a ReadState comes with a later batch, or never.
+
+        Args:
+            context: Given back in the ReadState; also the request's id if it is forwarded.
+
+        Raises:
+            NotLeaderError: No leader is known.
+        """
+        if self.leadership is not None:
+            self.leadership.read(context, None)
+        else:
+            self.send(ReadIndex(self.server_id, self._other_leader(), self.current_term, context))
+
+    def _other_leader(self) -> ServerId:
+        if self.leader_id is None or self.leadership is not None:
+            raise NotLeaderError(f"{self.server_id} knows of no other server that leads")
+        return self.leader_id
+
+    def read_served(self, context: int, index: int) -> None:
+        """Report a read with the next batch; called by the parts of this server only."""
+        self._read_states.append(ReadState(context, index))
+
+    def _leading(self) -> Leadership:
+        if self.leadership is None:
+            raise NotLeaderError(f"only the leader can do this, {self.leader_id} may lead", self.leader_id)
+        return self.leadership
+
+    def can_change_configuration(self) -> bool:
+        """Whether this server leads, has committed in its term, and no change is under way (§4.1)."""
+        return self.leadership is not None and self.leadership.can_change_configuration
+
+    def add_server(self, server_id: ServerId) -> int:
+        """Append a configuration with one more, non-voting member; it is promoted once caught up (§4.2.1)."""
+        leadership = self._leading()
+        return leadership.change_configuration(membership.with_server(self.log.configuration, server_id))
+
+    def remove_server(self, server_id: ServerId) -> int:
+        """Append a configuration without a member; the leader may remove itself (§4.2.2)."""
+        leadership = self._leading()
+        return leadership.change_configuration(membership.without_server(self.log.configuration, server_id))
+
+    def replace_server(self, old: ServerId, new: ServerId) -> int:
+        """Append a configuration with `new`, non-voting, in the place of `old`: the address came back empty."""
+        leadership = self._leading()
+        configuration = membership.without_server(self.log.configuration, old)
+        return leadership.change_configuration(membership.with_server(configuration, new))
+
+    def promote_server(self, server_id: ServerId) -> int:
+        """Append a configuration in which a non-voting member votes."""
+        leadership = self._leading()
+        if server_id not in self.log.configuration.non_voting:
+            raise BadArgumentError(f"{server_id} is no non-voting member")
+        return leadership.change_configuration(membership.promoted(self.log.configuration, server_id))
+
+    def demote_server(self, server_id: ServerId) -> int:
+        """Append a configuration in which a voter votes no longer."""
+        leadership = self._leading()
+        if server_id not in self.log.configuration.voters:
+            raise BadArgumentError(f"{server_id} is no voter")
+        return leadership.change_configuration(membership.demoted(self.log.configuration, server_id))
+
+    def transfer_leadership(self, target: ServerId) -> None:
+        """Make `target` lead (§3.10). Proposals are refused until it does, or an election timeout has passed."""
+        self._leading().transfer(target)
+
+    def report_unreachable(self, server_id: ServerId) -> None:
+        """Learn that a link broke, so that what is under way there is not waited for."""
+        if self.leadership is not None:
+            self.leadership.unreachable(server_id)
+
+    def voters_heard(self) -> list[ServerId]:
+        """On a leader, the voters heard from lately, itself included; elsewhere nothing."""
+        return self.leadership.heard_voters() if self.leadership is not None else []
+
+    def match_index(self, server_id: ServerId) -> int:
+        """On a leader, how far a member's log is known to match; 0 elsewhere."""
+        if self.leadership is None or server_id not in self.leadership.progress:
+            return 0
+        return self.leadership.progress[server_id].match_index
+
+    def compact(self, index: int, data: str | None) -> Snapshot:
+        """Replace the log up to `index` by the application's state there (chapter 5).
+
+        Args:
+            index: At most `last_applied`, and beyond the last snapshot.
+            data: The state as text, None if the application keeps it itself.
+
+        Returns:
+            The snapshot, to be persisted with the next batch.
+        """
+        if not self.log.snapshot.last_index < index <= self.last_applied:
+            raise BadArgumentError(
+                f"index {index} cannot be compacted to: it must lie beyond the last snapshot's "
+                f"{self.log.snapshot.last_index} and be applied (up to {self.last_applied})"
+            )
+        return self.log.compact(index, data)
+
+    def refreshed(self, term: int, index: int) -> None:
+        """Offer the state that the application fetched by itself, as of the entry of `term` at `index`.
+
+        It is adopted, with a snapshot without data in a later batch, once the
+        leader has confirmed that this entry is committed.
+        """
+        leader_id = None if self.leadership is not None else self.leader_id
+        self._following.refreshed(term, index, leader_id)
+
+    def feed_after(self, index: int, max_size: int) -> Feed | Snapshot:
+        """Return what an observer that has applied `index` needs next.
+
+        Entries are committed and persisted here; the snapshot if they are compacted.
+        """
+        log = self.log
+        if index < log.snapshot.last_index:
+            return log.snapshot
+        limit = min(log.commit_index, log.persisted_index)
+        entries = log.entries_from(index + 1, max_size, limit) if index < limit else []
+        return Feed(self.current_term, self.leader_id, index, entries, log.configuration)
+
+    # Batches
+
+    def has_ready(self) -> bool:
+        """Whether `ready` would hand out anything."""
+        return bool(
+            self._messages
+            or self._promises
+            or self._read_states
+            or self._proposal_results
+            or self._following.installed is not None
+            or self._following.refresh_request is not None
+            or self._own_vote is not None
+            or self.log.has_unwritten
+            or self.hard_state != self._handed_hard_state
+            or self._can_hand_out_committed
+            or self._has_reads_to_begin
+        )
+
+    @property
+    def _has_reads_to_begin(self) -> bool:
+        leadership = self.leadership
+        return leadership is not None and bool(leadership.reads.waiting) and leadership.has_committed_in_term
+
+    @property
+    def _can_hand_out_committed(self) -> bool:
+        return (
+            self.log.handed_out_index < self.log.commit_index
+            and self._applying_size < self.config.max_apply_size
+        )
+
+    def ready(self) -> Ready:
+        """Hand out one batch: persist, then send, then apply. `advance` must follow before the next.
+
+        Raises:
+            LocalProtocolError: If the last batch was not advanced.
+        """
+        if self._is_batch_out:
+            raise LocalProtocolError("the last batch is still out; call advance() first")
+        self._is_batch_out = True
+        if self.leadership is not None:
+            self.leadership.begin_read_round()
+        ready = Ready()
+        ready.messages = self._messages + self._promises
+        self._messages = []
+        self._promises = []
+        ready.read_states = self._read_states
+        self._read_states = []
+        ready.proposal_results = self._proposal_results
+        self._proposal_results = []
+        ready.snapshot = self._following.installed
+        self._following.installed = None
+        if ready.snapshot is not None:
+            self._applying_size = 0  # What it replaces will never be reported as applied.
+        ready.refresh = self._following.refresh_request
+        self._following.refresh_request = None
+        ready.entries = self.log.take_unwritten()
+        hard_state = self.hard_state
+        old = self._handed_hard_state
+        is_vote_new = (hard_state.term, hard_state.voted_for) != (old.term, old.voted_for)
+        if ready.entries or ready.snapshot is not None or hard_state != old:
+            ready.hard_state = hard_state
+        ready.must_persist = bool(ready.entries) or ready.snapshot is not None or is_vote_new
+        self._handed_hard_state = hard_state
+        self._batch_last = (self.log.last_index, self.log.last_term)
+        self._own_vote_under_way = self._own_vote
+        self._own_vote = None
+        if self.leadership is not None:
+            self.leadership.batch_handed_out()
+        self._hand_out_committed(ready)
+        return ready
+
+    def _hand_out_committed(self, ready: Ready) -> None:
+        if not self._can_hand_out_committed:
+            return
+        log = self.log
+        room = self.config.max_apply_size - self._applying_size
+        ready.committed_entries = log.entries_from(log.handed_out_index + 1, room, log.commit_index)
+        for entry in ready.committed_entries:
+            self._applying_size += entry.size
+        log.handed_out_index += len(ready.committed_entries)
+
+    def advance(self) -> None:
+        """Count the batch handed out: it is durable, and its writer still the rightful one."""
+        if not self._is_batch_out:
+            raise LocalProtocolError("no batch is out; call ready() first")
+        self._is_batch_out = False
+        self.log.written(self._batch_last[0], self._batch_last[1])
+        own_vote = self._own_vote_under_way
+        self._own_vote_under_way = None
+        if own_vote is not None and own_vote[0] is self._campaign:
+            self._record_vote(self.server_id, True)
+        if self.leadership is not None:
+            self.leadership.batch_durable()
+
+    def applied_to(self, index: int) -> None:
+        """Learn that the application has completed everything up to `index`."""
+        log = self.log
+        if not log.applied_index <= index <= log.handed_out_index:
+            raise LocalProtocolError(
+                f"cannot have applied up to {index}: {log.applied_index} was applied before, "
+                f"{log.handed_out_index} was handed out"
+            )
+        if index == log.applied_index:
+            return
+        size = 0
+        for entry_index in range(max(log.applied_index + 1, log.first_index), index + 1):
+            size += log.size_at(entry_index)
+        log.applied_index = index
+        self._applying_size = max(0, self._applying_size - size)
+        if self.leadership is not None:
+            self.leadership.applied(size)

@@ -10,7 +10,7 @@ class ReadState(NamedTuple):
     """A read asked for by `Raft.read_index` may be served once `index` is applied; 0 means refused."""
 
     context: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
 
 
 class ProposalResult(NamedTuple):
@@ -47,11 +47,14 @@ class Ready:
        when all are empty, where a store has a fence to check). Messages that
        `may_go_early` are allowed to leave before that (§10.2.1).
     2. When it is durable, send the remaining `messages`, in order, and call
-       `Raft.advance()`. `read_states` and `proposal_results` count from then on.
+       `Raft.advance()`. `read_states` rest on acknowledgements that came before this
+       batch and may be served as soon as their index is applied.
     3. Apply `committed_entries` in order, then call `Raft.applied_to(index)`, at any
        later time. They may be among those that this very batch persists.
 
     Fields:
+        must_persist: Whether anything here has to be written. A commit index alone
+            need not: it rides in the next hard state that is written.
         hard_state: None if unchanged.
         entries: Replace the stored log from `entries[0].index` on; empty for nothing.
         snapshot: Received in full: replaces the stored log up to its last_index, and
@@ -65,6 +68,7 @@ class Ready:
         "entries",
         "hard_state",
         "messages",
+        "must_persist",
         "proposal_results",
         "read_states",
         "refresh",
@@ -72,6 +76,7 @@ class Ready:
     )
 
     def __init__(self) -> None:
+        self.must_persist = False
         self.hard_state: HardState | None = None
         self.entries: list[Entry] = []
         self.snapshot: Snapshot | None = None
@@ -80,11 +85,6 @@ class Ready:
         self.committed_entries: list[Entry] = []
         self.read_states: list[ReadState] = []
         self.proposal_results: list[ProposalResult] = []
-
-    @property
-    def must_persist(self) -> bool:
-        """Whether anything here has to be written."""
-        return self.hard_state is not None or bool(self.entries) or self.snapshot is not None
 
 
 def may_go_early(message: Message) -> bool:

@@ -1,0 +1,69 @@
+"""Linearizable reads without a log entry: read index and rounds of heartbeats (§6.4).
+
+A round is one broadcast of heartbeats. Reads that arrived before it began may
+join it; once a majority has answered it, no newer leader can have committed
+anything before it began, so the commit index noted then is new enough.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+from webraft_web.core.entry import ServerId
+from webraft_web.core.quorum import agreed_value
+
+
+class PendingRead(NamedTuple):
+    """A read, asked for here (`requester` None) or by another server."""
+
+    context: int
+    requester: ServerId | None
+
+
+class _Round(NamedTuple):
+    number: int
+    read_index: int
+    reads: list[PendingRead]
+
+
+class ReadRounds:
+    """The reads that a leader has under way."""
+
+    def __init__(self) -> None:
+        self.waiting: list[PendingRead] = []
+        """Not in a round yet."""
+        self.newest = 0
+        """Number of the newest round; goes out with every heartbeat."""
+        self._rounds: deque[_Round] = deque()
+        self._confirmed: dict[ServerId, int] = {}
+
+    def begin(self, read_index: int) -> None:
+        """Start a round for everything that waits."""
+        self.newest += 1
+        self._rounds.append(_Round(self.newest, read_index, self.waiting))
+        self.waiting = []
+
+    def confirm(self, server_id: ServerId, number: int) -> None:
+        """Note that a server answered round `number`, and with it all before."""
+        if number > self._confirmed.get(server_id, 0):
+            self._confirmed[server_id] = number
+
+    def released(self, voters: tuple[ServerId, ...]) -> list[tuple[PendingRead, int]]:
+        """Take the reads that a majority has confirmed, each with its read index."""
+        if not self._rounds:
+            return []
+        agreed = agreed_value([self._confirmed.get(voter, 0) for voter in voters])
+        found: list[tuple[PendingRead, int]] = []
+        while self._rounds and self._rounds[0].number <= agreed:
+            done = self._rounds.popleft()
+            for read in done.reads:
+                found.append((read, done.read_index))
+        return found
+
+    def abandoned(self) -> list[PendingRead]:
+        """Take all reads: their leader is none any more."""
+        reads = self.waiting
+        for under_way in self._rounds:
+            reads = reads + under_way.reads
+        self.waiting = []
+        self._rounds.clear()
+        return reads

@@ -1,0 +1,281 @@
+"""What a message must look like before anything may depend on it.
+
+`Raft.step` calls `check_message` first, so that no message, however malformed
+or hostile, changes state before it is known to be well-formed. The wire has
+checked shapes already for what comes as text; this is for everything else, and
+for what only makes sense together (indexes that follow on, terms that never fall).
+"""
+
+# Messages are what others made of them, so the declared types are what is checked here, not what is known.
+# mypy: disable-error-code="unreachable, redundant-expr"
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from webraft_web.core.entry import Configuration, Entry, EntryKind
+from webraft_web.core.errors import RemoteProtocolError
+from webraft_web.core.message import (
+    AppendEntries,
+    AppendEntriesResponse,
+    ConfirmRefresh,
+    ConfirmRefreshResponse,
+    Heartbeat,
+    HeartbeatResponse,
+    InstallSnapshot,
+    InstallSnapshotResponse,
+    Message,
+    PreVote,
+    PreVoteResponse,
+    Propose,
+    ProposeResponse,
+    ReadIndex,
+    ReadIndexResponse,
+    RequestVote,
+    RequestVoteResponse,
+    TimeoutNow,
+)
+
+MAX_NUMBER: Final = 2**53 - 1
+"""The largest integer that every party can carry."""
+MAX_TERM_LEAP: Final = 2**32
+"""No server is ever this many elections behind; a larger leap is an attack or a defect."""
+MAX_SERVERS: Final = 1000
+"""Members of one configuration."""
+_KINDS_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING)
+
+
+def _refuse(message: Message, what: str) -> None:
+    raise RemoteProtocolError(f"{type(message).__name__} from {message.sender!r}: {what}")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_NUMBER
+
+
+def _check_numbers(message: Message, **numbers: object) -> None:
+    for name, value in numbers.items():
+        if not _is_number(value):
+            _refuse(message, f"{name} is {value!r}, expected an integer from 0 to 2**53 - 1")
+
+
+def _check_flag(message: Message, name: str, value: object) -> None:
+    if type(value) is not bool:
+        _refuse(message, f"{name} is {value!r}, expected True or False")
+
+
+def check_message(message: Message, own_id: str, current_term: int) -> None:
+    """Raise RemoteProtocolError unless `message` is well-formed and meant for this server."""
+    if not isinstance(message, Message):
+        raise RemoteProtocolError(f"expected a message, got {type(message).__name__}")
+    if message.receiver != own_id:
+        _refuse(message, f"is for {message.receiver!r}, this server is {own_id!r}")
+    if not isinstance(message.sender, str) or not message.sender or message.sender == own_id:
+        _refuse(message, "the sender must be another server's id")
+    if not _is_number(message.term):
+        _refuse(message, f"term is {message.term!r}, expected an integer from 0 to 2**53 - 1")
+    if message.term > current_term + MAX_TERM_LEAP:
+        _refuse(message, f"term {message.term} is absurdly far ahead of {current_term}")
+    check = _CHECKS.get(type(message))
+    if check is None:
+        _refuse(message, "is of no known kind")
+    else:
+        check(message)
+
+
+def check_not_leading(message: Message) -> None:
+    """Refuse a second leader of the term that the receiver itself leads (Election Safety, Fig. 3.2)."""
+    _refuse(message, f"claims to lead term {message.term}, which this server leads")
+
+
+def check_acknowledged(message: AppendEntriesResponse, last_index: int) -> None:
+    """Refuse an acknowledgement of entries that were never sent."""
+    if message.index > last_index:
+        _refuse(message, f"acknowledges index {message.index}, the log ends at {last_index}")
+
+
+def check_confirmed(message: HeartbeatResponse, newest_round: int) -> None:
+    """Refuse the confirmation of a read round that never was."""
+    if message.read_round > newest_round:
+        _refuse(message, f"confirms read round {message.read_round}, the newest is {newest_round}")
+
+
+def _check_vote_request(message: RequestVote | PreVote) -> None:
+    _check_numbers(message, last_log_index=message.last_log_index, last_log_term=message.last_log_term)
+    if message.term == 0:
+        _refuse(message, "nobody campaigns in term 0")
+    if message.last_log_term > message.term:
+        _refuse(message, f"its last entry is of term {message.last_log_term}, beyond its own {message.term}")
+    if isinstance(message, RequestVote):
+        _check_flag(message, "is_transfer", message.is_transfer)
+
+
+def _check_vote_response(message: RequestVoteResponse | PreVoteResponse) -> None:
+    _check_flag(message, "vote_granted", message.vote_granted)
+
+
+def _check_append_entries(message: AppendEntries) -> None:
+    _check_leader(message)
+    _check_numbers(
+        message,
+        prev_log_index=message.prev_log_index,
+        prev_log_term=message.prev_log_term,
+        leader_commit=message.leader_commit,
+    )
+    if (message.prev_log_index == 0) != (message.prev_log_term == 0):
+        _refuse(message, "prev_log_index and prev_log_term must be 0 together")
+    if not isinstance(message.entries, list):
+        _refuse(message, "entries must be a list")
+    index = message.prev_log_index
+    term = message.prev_log_term
+    for entry in message.entries:
+        index += 1
+        if not isinstance(entry, Entry) or entry.index != index or type(entry.index) is not int:
+            _refuse(message, f"entry {index} is missing or out of place")
+        if not _is_number(entry.term) or entry.term < max(term, 1) or entry.term > message.term:
+            _refuse(
+                message,
+                f"entry {index} has term {entry.term!r}, after {term}, from a leader of {message.term}",
+            )
+        term = entry.term
+        _check_entry(message, entry)
+    if term > message.term:
+        _refuse(message, f"prev_log_term {term} lies beyond the leader's term {message.term}")
+
+
+def _check_entry(message: Message, entry: Entry) -> None:
+    if not isinstance(entry.kind, EntryKind) or not isinstance(entry.data, str):
+        _refuse(message, f"entry {entry.index} has a bad kind or data")
+    if entry.kind is EntryKind.CONFIGURATION:
+        _check_configuration(message, entry.configuration)
+    elif entry.configuration is not None:
+        _refuse(message, f"entry {entry.index} is no configuration entry but carries one")
+
+
+def _check_configuration(message: Message, configuration: object) -> None:
+    if not isinstance(configuration, Configuration) or not 1 <= len(configuration.servers) <= MAX_SERVERS:
+        _refuse(message, "a configuration has 1 to 1000 servers")
+    elif not configuration.voters:
+        _refuse(message, "a configuration has at least one voter")
+    elif not all(isinstance(server_id, str) and server_id for server_id in configuration.servers):
+        _refuse(message, "a configuration lists server ids")
+
+
+def _check_leader(message: Message) -> None:
+    if message.term == 0:
+        _refuse(message, "nobody leads in term 0")
+
+
+def _check_append_entries_response(message: AppendEntriesResponse) -> None:
+    _check_flag(message, "success", message.success)
+    _check_numbers(message, index=message.index, hint_index=message.hint_index, hint_term=message.hint_term)
+    if not message.success and message.hint_index > message.index:
+        _refuse(message, f"its hint {message.hint_index} lies beyond what it refuses, {message.index}")
+
+
+def _check_heartbeat(message: Heartbeat) -> None:
+    _check_leader(message)
+    _check_numbers(message, leader_commit=message.leader_commit, read_round=message.read_round)
+
+
+def _check_heartbeat_response(message: HeartbeatResponse) -> None:
+    _check_numbers(message, read_round=message.read_round)
+
+
+def _check_install_snapshot(message: InstallSnapshot) -> None:
+    _check_leader(message)
+    _check_numbers(
+        message,
+        last_index=message.last_index,
+        last_term=message.last_term,
+        first_command_index=message.first_command_index,
+        offset=message.offset,
+    )
+    if message.last_index == 0 or not 0 < message.last_term <= message.term:
+        _refuse(message, f"stands for index {message.last_index} of term {message.last_term}")
+    if message.first_command_index > message.last_index:
+        _refuse(message, "its first command lies beyond its last index")
+    _check_flag(message, "done", message.done)
+    _check_configuration(message, message.configuration)
+    if message.data is None:
+        if message.offset or not message.done:
+            _refuse(message, "a refresh has no chunks")
+    elif not isinstance(message.data, str):
+        _refuse(message, "data must be text")
+    elif not message.data and not message.done:
+        _refuse(message, "an empty chunk must be the last")
+
+
+def _check_install_snapshot_response(message: InstallSnapshotResponse) -> None:
+    _check_numbers(message, last_index=message.last_index, offset=message.offset)
+
+
+def _check_timeout_now(message: TimeoutNow) -> None:
+    _check_leader(message)
+
+
+def _check_propose(message: Propose) -> None:
+    _check_numbers(message, request_id=message.request_id)
+    if message.kind not in _KINDS_PROPOSED:
+        _refuse(message, f"kind {message.kind!r} cannot be proposed from outside")
+    if not isinstance(message.commands, list) or not message.commands:
+        _refuse(message, "commands must be a list that is not empty")
+    for command in message.commands:
+        if not isinstance(command, str):
+            _refuse(message, "a command must be text")
+
+
+def _check_propose_response(message: ProposeResponse) -> None:
+    _check_numbers(
+        message,
+        request_id=message.request_id,
+        entry_term=message.entry_term,
+        first_index=message.first_index,
+    )
+    if not isinstance(message.reason, str) or len(message.reason) > 100:
+        _refuse(message, "reason must be a short text")
+
+
+def _check_read_index(message: ReadIndex) -> None:
+    _check_numbers(message, request_id=message.request_id)
+
+
+def _check_read_index_response(message: ReadIndexResponse) -> None:
+    _check_numbers(message, request_id=message.request_id, index=message.index)
+
+
+def _check_confirm_refresh(message: ConfirmRefresh) -> None:
+    _check_numbers(message, entry_term=message.entry_term, index=message.index)
+
+
+def _check_confirm_refresh_response(message: ConfirmRefreshResponse) -> None:
+    _check_numbers(
+        message,
+        entry_term=message.entry_term,
+        index=message.index,
+        first_command_index=message.first_command_index,
+    )
+    if message.configuration is not None:
+        _check_configuration(message, message.configuration)
+        if message.index == 0 or message.entry_term == 0 or message.first_command_index > message.index:
+            _refuse(message, "confirms an index or term that cannot be")
+
+
+_CHECKS: Final[dict[type[Message], Callable[[Any], None]]] = {
+    RequestVote: _check_vote_request,
+    PreVote: _check_vote_request,
+    RequestVoteResponse: _check_vote_response,
+    PreVoteResponse: _check_vote_response,
+    AppendEntries: _check_append_entries,
+    AppendEntriesResponse: _check_append_entries_response,
+    Heartbeat: _check_heartbeat,
+    HeartbeatResponse: _check_heartbeat_response,
+    InstallSnapshot: _check_install_snapshot,
+    InstallSnapshotResponse: _check_install_snapshot_response,
+    TimeoutNow: _check_timeout_now,
+    Propose: _check_propose,
+    ProposeResponse: _check_propose_response,
+    ReadIndex: _check_read_index,
+    ReadIndexResponse: _check_read_index_response,
+    ConfirmRefresh: _check_confirm_refresh,
+    ConfirmRefreshResponse: _check_confirm_refresh_response,
+}
