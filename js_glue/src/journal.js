@@ -188,6 +188,7 @@ export function openJournal(name, onAnswer) {
         "readwrite",
         isStrict,
         (store) => {
+          /** @type {IDBRequest[]} */
           const requests = [store.add(text, position)];
           for (const [first, last] of discard ? JSON.parse(discard) : []) {
             requests.push(store.delete(IDBKeyRange.bound(first, last)));

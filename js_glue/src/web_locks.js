@@ -39,9 +39,7 @@ export function requestLock(name, shared, steal, onEvent) {
   };
   // A steal is granted at once and takes no signal.
   /** @type {LockOptions} */
-  const options = steal
-    ? { steal }
-    : { mode: shared ? "shared" : "exclusive", signal: abort.signal };
+  const options = steal ? { steal } : { mode: shared ? "shared" : "exclusive", signal: abort.signal };
   navigator.locks.request(name, options, hold).catch(() => {
     if (isOver) return;
     isOver = true;
