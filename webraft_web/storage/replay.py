@@ -55,7 +55,9 @@ class Replay:
         if batch.is_empty:
             return
         if batch.identity is None and (batch.reset or self._identity is None):
-            raise StorageError("a store's first batch names no identity; write the identity before anything else")
+            raise StorageError(
+                "a store's first batch names no identity; write the identity before anything else"
+            )
         if not batch.entries:
             return
         base = 0 if batch.reset or self._snapshot is None else self._snapshot.last_index
