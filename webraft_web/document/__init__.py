@@ -5,7 +5,8 @@ commands and applies entries, `shared` is what users hold.
 """
 
 from webraft_web.document.client import Client, Replica
-from webraft_web.document.machine import DocumentMachine, genesis_command
+from webraft_web.document.commands import genesis_command
+from webraft_web.document.machine import DocumentMachine
 from webraft_web.document.shared import SharedDocument
 
 __all__ = ["Client", "DocumentMachine", "Replica", "SharedDocument", "genesis_command"]

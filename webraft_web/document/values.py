@@ -1,0 +1,102 @@
+"""JSON values inside documents: how they are read, copied and compared.
+
+What an application may hand in is `json_text`'s business. This is the other
+side: every replica reads the same text, and all must come to the same value or
+refuse it alike, whatever their Python's version, settings and recursion limit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final, NoReturn
+
+from webraft_web.json_text import MAX_SAFE_INTEGER
+
+MAX_DEPTH: Final = 128
+"""How deep arrays and objects of a document may nest; a command adds a few levels of its own."""
+
+_CONTAINERS: Final = frozenset((dict, list))
+_MAX_INTEGER_TEXT: Final = len(str(-MAX_SAFE_INTEGER))
+
+Json = Any
+"""A plain JSON value: dict with str keys, list, str, int, float, bool or None, no subclasses."""
+
+
+def is_within_depth(value: Json, depth: int) -> bool:
+    """Tell whether arrays and objects in `value` nest at most `depth` levels."""
+    if type(value) not in _CONTAINERS:
+        return True
+    items = value.values() if type(value) is dict else value
+    return depth > 0 and all(is_within_depth(item, depth - 1) for item in items if type(item) in _CONTAINERS)
+
+
+def encode(value: Json) -> str:
+    """Write a plain JSON value as text, in ASCII and without spaces."""
+    return _ENCODER.encode(value)
+
+
+def decode(text: str) -> Json:
+    """Read JSON text strictly.
+
+    Raises:
+        ValueError: If it is not JSON, or holds numbers that a document may not.
+    """
+    try:
+        return _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _read_integer(text: str) -> int:
+    # The length first: how many digits int() accepts depends on Python's version and settings.
+    if len(text) <= _MAX_INTEGER_TEXT:
+        value = int(text)
+        if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+            return value
+    raise ValueError("an integer beyond ±(2^53-1)")
+
+
+def _read_float(text: str) -> float:
+    value = float(text)
+    if math.isfinite(value):
+        return value
+    raise ValueError("a number too large for a float")
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":"))
+_DECODER: Final = json.JSONDecoder(
+    parse_int=_read_integer, parse_float=_read_float, parse_constant=_refuse_constant
+)
+
+
+def clone(value: Json) -> Json:
+    """Return a copy that shares no list or dict with `value`."""
+    if type(value) is dict:
+        return {key: clone(item) if type(item) in _CONTAINERS else item for key, item in value.items()}
+    if type(value) is list:
+        return [clone(item) if type(item) in _CONTAINERS else item for item in value]
+    return value
+
+
+def is_equal(first: Json, second: Json) -> bool:
+    """Compare as RFC 6902 (4.6) does: numbers by value, but true is not 1."""
+    if type(first) is dict:
+        return (
+            type(second) is dict
+            and len(first) == len(second)
+            and all(key in second and is_equal(item, second[key]) for key, item in first.items())
+        )
+    if type(first) is list:
+        return (
+            type(second) is list
+            and len(first) == len(second)
+            and all(is_equal(item, other) for item, other in zip(first, second, strict=True))
+        )
+    if type(first) is bool or type(second) is bool:
+        return first is second
+    return bool(first == second)
