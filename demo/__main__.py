@@ -10,7 +10,7 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit(
         "webraft_web needs Python 3.11 or newer; this is %d.%d (%s)."
-        % (sys.version_info[:2] + (sys.executable,))
+        % (sys.version_info[0], sys.version_info[1], sys.executable)
     )
 
 # A directory run as a program puts itself on the path; its parent is what `demo` is imported from.

@@ -17,12 +17,13 @@ from demo.toolchain.server import Server
 from demo.toolchain.wheels import wheels_dir
 
 _INTERRUPTED = 130
+_PORTS = 65_536
 
 
 def main() -> int:
     """Serve the board until Ctrl-C; returns the exit code."""
     options = _parser().parse_args()
-    # A shell that starts a program in the background has it ignore Ctrl-C's signal; SIGTERM means the same here.
+    # A shell that starts a program in the background has it ignore Ctrl-C's signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     serving = False
@@ -58,8 +59,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     port = int(text)
-    if not 0 <= port <= 0xFFFF:
-        raise argparse.ArgumentTypeError(f"a port is between 0 and 65535, not {port}")
+    if port not in range(_PORTS):
+        raise argparse.ArgumentTypeError(f"a port is between 0 and {_PORTS - 1}, not {port}")
     return port
 
 

@@ -36,7 +36,7 @@ def python_with(name: str, requirements: Path) -> Path:
     _require_venv()
     begin(directory)
     with step(f"Installing what {requirements.relative_to(ROOT)} lists"):
-        run([sys.executable, "-m", "venv", directory], cwd=ROOT)
+        run(sys.executable, "-m", "venv", directory)
         pip_install(python, "--require-hashes", "--requirement", str(requirements))
     finish(directory, stamp)
     return python
@@ -44,8 +44,7 @@ def python_with(name: str, requirements: Path) -> Path:
 
 def pip_install(python: Path, *arguments: str) -> None:
     """Install into the environment of `python`, quietly."""
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, *arguments], cwd=ROOT)
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
 
 
 def _require_venv() -> None:

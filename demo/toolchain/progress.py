@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def step(title: str) -> Iterator[None]:
     say(f"  ✓ {title} ({time.monotonic() - begun:.1f} s)")
 
 
-def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+def run(*command: str | Path, cwd: Path | None = None) -> str:
     """Run a tool to its end and return what it printed.
 
     Raises:
@@ -53,7 +53,6 @@ def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | No
     done = subprocess.run(
         words,
         cwd=cwd,
-        env=env,
         check=False,
         text=True,
         errors="replace",

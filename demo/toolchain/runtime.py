@@ -30,11 +30,11 @@ def require_node() -> None:
     Raises:
         SetupError: If they are missing or too old.
     """
-    advice = f"Install Node.js {OLDEST_NODE} or newer, which brings npm: https://nodejs.org, or your system's packages."
+    advice = f"Install Node.js {OLDEST_NODE} or newer; npm comes with it."
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             raise SetupError(f"There is no `{tool}` on the PATH. {advice}")
-    version = run(["node", "--version"], cwd=ROOT).strip()
+    version = run("node", "--version").strip()
     major = re.match(r"v(\d+)\.", version)
     if major is None or int(major[1]) < OLDEST_NODE:
         raise SetupError(f"Node.js is too old: {version}. {advice}")
@@ -44,7 +44,7 @@ def npm_install(directory: Path) -> None:
     """Install exactly what the lock file in `directory` lists, running no package's scripts."""
     require_node()
     npm = shutil.which("npm") or "npm"  # on Windows the name alone does not start npm.cmd
-    run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=directory)
+    run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=directory)
 
 
 def pyodide_dir(version: str = DEFAULT_VERSION) -> Path:

@@ -55,7 +55,7 @@ class Server(ThreadingHTTPServer):
 class _Handler(SimpleHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
-    extensions_map = {
+    extensions_map: dict[str, str] = {  # noqa: RUF012 (declared on the class by the base class, too)
         **SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",
         ".json": "application/json",
@@ -76,7 +76,7 @@ class _Handler(SimpleHTTPRequestHandler):
                     return f"{file}/" if path.endswith("/") else str(file)
         return str(self.server.routes["/"] / "no such file")
 
-    def list_directory(self, path: Any) -> None:
+    def list_directory(self, path: Any) -> None:  # noqa: ARG002 (what the base class passes)
         self.send_error(HTTPStatus.NOT_FOUND)
 
     def end_headers(self) -> None:

@@ -24,8 +24,7 @@ def build_wheel() -> Path:
         python = build_python()
         begin(directory)
         with step("Building the wheel"):
-            options = ["--wheel", "--no-isolation", "--outdir", directory]
-            run([python, "-m", "build", *options, ROOT], cwd=ROOT)
+            run(python, "-m", "build", "--wheel", "--no-isolation", "--outdir", directory, ROOT)
         finish(directory, stamp)
     return next(directory.glob("*.whl"))
 
@@ -41,9 +40,9 @@ def download_wheels(requirements: Path) -> list[Path]:
         python = build_python()
         begin(directory)
         with step(f"Downloading what {requirements.relative_to(ROOT)} lists"):
-            pip = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-            target = ["--no-deps", "--only-binary=:all:", "--python-version=3.13", "--dest", directory]
-            run([*pip, *target, "--require-hashes", "--requirement", requirements], cwd=ROOT)
+            pip = (python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+            kind = ("--no-deps", "--only-binary=:all:", "--python-version=3.13")
+            run(*pip, *kind, "--dest", directory, "--require-hashes", "--requirement", requirements)
         finish(directory, stamp)
     return sorted(directory.glob("*.whl"))
 
