@@ -78,6 +78,14 @@ class Client:
             RemoteProtocolError: If its data cannot be read; nothing was changed.
         """
 
+    def reset(self) -> None:
+        """Forget the document and all sessions: another cluster's follow, from index 0. What is pending stays."""
+
+    @property
+    def document(self) -> Any:
+        """The document itself, not a copy: to be read at once, and never changed."""
+        raise NotImplementedError
+
     def take_snapshot(self) -> str:
         """Return the state after `applied_index` as text."""
         raise NotImplementedError

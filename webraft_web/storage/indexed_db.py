@@ -48,6 +48,8 @@ class JournalStorage:
         self._strict = strict
         self._journal: Journal | None = None
         self._failure: StorageError | None = None
+        self.takeover_position = 0
+        """Where this writer's takeover stands, 0 before it: a higher one has taken over from it."""
 
     def load(self, done: Callable[[StoredState | StorageError | None], None]) -> None:
         """Take over: a server loads what it is about to run."""
@@ -72,6 +74,7 @@ class JournalStorage:
                     done(error)
                 else:
                     self._journal = journal
+                    self.takeover_position = position
                     done(journal.state())
 
             position, text, _ = journal.append_takeover(self._runner)
