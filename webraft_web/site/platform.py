@@ -15,7 +15,7 @@ from webraft_web.clock import Clock
 from webraft_web.core.errors import StorageError
 
 if TYPE_CHECKING:
-    from webraft_web.storage.indexed_db import JournalStore
+    from webraft_web.storage.journal import JournalStore
 
 
 class Channel(Protocol):

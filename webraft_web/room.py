@@ -1,0 +1,78 @@
+"""Rooms, as a page uses them: `join_room`, `list_rooms`, `delete_room`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from webraft_web.core.errors import ConfigError
+from webraft_web.document import SharedDocument
+from webraft_web.site.page import Page
+
+
+async def join_room(
+    name: str,
+    *,
+    initial: Any = None,
+    signaling: Sequence[str] = (),
+    secret: str | None = None,
+    voters: int = 5,
+    storage: str = "indexeddb",
+) -> SharedDocument:
+    """Share a document with all tabs of this browser that join the room `name`.
+
+    Returns once what this browser has committed is applied here; it waits for
+    no other browser. Joining again in one page gives an independent handle on
+    the same connection.
+
+    Args:
+        name: 1 to 256 characters. Rooms belong to an origin.
+        initial: The document of a room that does not exist yet, None for `{}`;
+            ignored if the room exists.
+        signaling: Servers that connect browsers; must be empty in this release.
+        secret: What browsers prove to one another; must be None in this release.
+        voters: How many browsers vote at most, 1 to 9.
+        storage: "indexeddb", or "memory" for a room that lives while a tab is open.
+
+    Raises:
+        BadArgumentError: If the name cannot be one, or JSON cannot carry `initial`.
+        ConfigError: If an option cannot be honoured, here or at all, or differs from
+            the one that this page joined the room with.
+        StorageError: If IndexedDB is missing or broken.
+    """
+    return await _this_page().join_room(
+        name, initial=initial, signaling=signaling, secret=secret, voters=voters, storage=storage
+    )
+
+
+async def list_rooms() -> list[str]:
+    """Return the names of the rooms that this browser keeps for this origin, sorted.
+
+    Raises:
+        StorageError: If IndexedDB is missing or broken.
+    """
+    return await _this_page().list_rooms()
+
+
+async def delete_room(name: str) -> None:
+    """Delete a room and its document in this browser, and end it in all tabs that have it open.
+
+    Raises:
+        StorageError: If IndexedDB is missing or broken.
+    """
+    await _this_page().delete_room(name)
+
+
+@cache
+def _this_page() -> Page:
+    is_browser = sys.platform == "emscripten"
+    if not is_browser:
+        raise ConfigError(
+            "rooms live in a browser's tabs, and this is not a browser (no Pyodide). A Python process takes "
+            "part in a cluster as an always-on peer instead: see webraft_web.RaftInterface"
+        )
+    from webraft_web._browser import BrowserPlatform  # noqa: PLC0415 - exists in a browser alone
+
+    return Page(BrowserPlatform())

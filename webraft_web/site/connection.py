@@ -1,0 +1,455 @@
+"""One page's part in one room: everything in this package revolves around this.
+
+A connection always observes: it holds a copy of the document, hears the runner
+and queues for the lock. While it holds the lock it runs the server as well
+(`Runner`), and its copy is then fed by that instead. Whatever ends a tenure
+(a fence, a steal, a broken store, the page going to sleep), the connection
+falls back to observing, and what its client has pending is sent to the next
+runner, under the same session and sequence numbers.
+
+Everything here happens in event callbacks: a page runs no tasks while frozen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from webraft_web.core.entry import EntryKind
+from webraft_web.core.errors import (
+    FencedError,
+    OutcomeUnknownError,
+    OverloadedError,
+    RemoteProtocolError,
+    StorageError,
+    WebraftError,
+)
+from webraft_web.document import Client
+from webraft_web.site import protocol
+from webraft_web.site.election import Election
+from webraft_web.site.local_copy import LocalCopy
+from webraft_web.site.mirror import Mirror
+from webraft_web.site.observer import Observer
+from webraft_web.site.platform import Channel, Platform
+from webraft_web.site.runner import Runner, RunnerOptions
+from webraft_web.site.status import room_status
+from webraft_web.site.tabs import TabList
+
+RETRY_MS: Final = 1000
+"""How long a tab whose store failed leaves the lock to others."""
+RECOVER_WITHIN_S: Final = 5
+
+_logger = logging.getLogger(__name__)
+
+
+class Connection:
+    """A page's one connection to one room, shared by all its handles.
+
+    Args:
+        platform: The page.
+        options: About the room.
+        on_over: Called once, when the connection is over.
+        delete_room: Deletes the room in this browser, which ends this connection.
+
+    Fields:
+        tab: This tab's id in the room.
+        handles: How many handles are open; `release` counts down and closes after the last.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        options: RunnerOptions,
+        *,
+        on_over: Callable[[], None],
+        delete_room: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._platform = platform
+        self._options = options
+        self._on_over = on_over
+        self._delete_room = delete_room
+        self.tab = platform.random_id()[:12]
+        self.handles = 0
+        self._is_over = False
+        self._channel: Channel | None = None
+        self._scope = scope_of(options.room, is_durable=options.is_durable)
+        self._refused_texts = 0
+        self._reads: dict[int, Callable[[int | WebraftError], None]] = {}
+        self._last_read = 0
+        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._known_tabs = [self.tab]
+        self._was_leader = False
+        self._runner: Runner | None = None
+        self.client = Client(self, platform.clock, platform.random_id())
+        self._copy = LocalCopy(self.client, self._on_applied)
+        self._mirror = Mirror(platform, options.room, self._copy)
+        self._observer = Observer(platform.clock, self._copy, self._ask)
+        self._tab_list = TabList(platform, self._scope, self.tab, self._on_tabs)
+        self._election = Election(
+            platform,
+            self._scope,
+            may_steal=options.is_durable,  # memory has no fence (rule 14)
+            on_elected=self._on_elected,
+            on_deposed=self._on_deposed,
+        )
+        self._stop_lifecycle = platform.on_lifecycle(self._on_lifecycle)
+        self._come()
+
+    @property
+    def room(self) -> str:
+        """The room's name."""
+        return self._options.room
+
+    # -- for handles (`Replica`) ---------------------------------------------------------
+
+    def submit(self, commands: Sequence[str], kind: EntryKind) -> None:
+        """Have the room's server append `commands`; lost while there is none, see `Client.resubmit`."""
+        if self._runner is not None:
+            self._runner.propose(commands, kind, self.tab)
+        elif self._observer.runner:
+            self._post(protocol.Commands(kind, list(commands)), self._observer.runner)
+
+    def read(self, done: Callable[[int | WebraftError], None]) -> None:
+        """Have the room's server confirm a read index; never answered while there is none."""
+        if self._runner is not None:
+            self._runner.read(done)
+        elif self._observer.runner:
+            self._last_read += 1
+            self._reads[self._last_read] = done
+            self._post(protocol.ReadRequest(self._last_read), self._observer.runner)
+
+    def status(self) -> dict[str, Any]:
+        """Return what this tab knows of its room; see `SharedDocument.status`."""
+        beat = None if self._runner is None else self._runner.beat()
+        return room_status(
+            tab=self.tab,
+            runner=self._observer.runner if beat is None else self.tab,
+            beat=beat or self._observer.beat,
+            last_applied=self._copy.applied_index,
+            tabs=[] if self._is_over else self._known_tabs,
+            is_durable=self._options.is_durable,
+        )
+
+    async def release(self) -> None:
+        """Count one handle less; after the last the connection is over."""
+        self.handles -= 1
+        if self.handles <= 0:
+            self.close()
+
+    async def leave_room(self) -> None:
+        """Delete the room in this browser, in all its tabs."""
+        await self._delete_room()
+
+    async def recover(self) -> None:
+        """Mint a new cluster from what this browser holds; return once it serves.
+
+        Raises:
+            OutcomeUnknownError: If no runner has done it within five seconds.
+        """
+        cluster = self._copy.cluster
+
+        def has_recovered() -> bool:
+            return self._copy.cluster != cluster and self._is_joined
+
+        if self._runner is not None:
+            self._runner.recover(cluster)
+        elif self._observer.runner:
+            self._post(protocol.Recover(cluster), self._observer.runner)
+        try:
+            await asyncio.wait_for(self._until(has_recovered), RECOVER_WITHIN_S)
+        except TimeoutError as error:
+            raise OutcomeUnknownError(
+                f"room {self.room!r} was not recovered within {RECOVER_WITHIN_S} s; try again, "
+                "it does nothing if it was recovered meanwhile"
+            ) from error
+
+    def invite_link(self) -> str:
+        """Return the link that opens this page with the room's name and cluster in its fragment."""
+        fragment = urlencode({"room": self.room, "cluster": self._copy.cluster})
+        return f"{self._platform.page_url()}#{fragment}"
+
+    async def joined(self) -> None:
+        """Return once this browser's committed document is applied here.
+
+        Raises:
+            StorageError: If the store cannot be used.
+        """
+        await self._until(lambda: self._is_joined)
+
+    def forget(self) -> None:
+        """End the connection in all tabs: the room is being deleted in this browser."""
+        self._post(protocol.Forget())
+        self.close(_deleted(self.room))
+
+    def close(self, error: WebraftError | None = None) -> None:
+        """End the connection and let go of everything; what is pending hears of it."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._go()
+        self._mirror.close()
+        self._election.close()
+        self._tab_list.close()
+        self._stop_lifecycle()
+        over = error or OutcomeUnknownError(f"room {self.room!r} was closed")
+        self._fail_waiting(over)
+        self.client.fail(over)
+        self._on_over()
+
+    # -- coming and going ----------------------------------------------------------------
+
+    def _come(self) -> None:
+        self._channel = self._platform.open_channel(channel_of(self._scope), self._on_text)
+        self._tab_list.enter()
+        self._election.start()
+        self._observer.expect_answer()
+        self._post(protocol.Hello(self._copy.cluster, self._copy.applied_index))
+
+    def _go(self) -> None:
+        """Be as good as dead: nothing is said, heard, held or waited for."""
+        self._mirror.write()
+        self._end_tenure()
+        self._observer.forget_runner()
+        self._reads.clear()
+        self._election.stop()
+        self._tab_list.leave()
+        if self._channel is not None:
+            self._post(protocol.Bye())
+            self._channel.close()
+            self._channel = None
+
+    def _on_lifecycle(self, event: str) -> None:
+        if event in ("freeze", "pagehide"):
+            # A page that is asleep would keep its locks, and answer from the past.
+            self._go()
+        elif event in ("resume", "pageshow") and self._channel is None:
+            self._come()
+        elif event == "hidden":
+            self._mirror.write()
+        elif event == "visible":
+            self._ask_to_run()
+
+    def _ask_to_run(self) -> None:
+        """Tell a runner that nobody looks at that this page is looked at: hidden pages fall asleep."""
+        if self._observer.runner and self._platform.is_visible():
+            self._post(protocol.Visible(), self._observer.runner)
+
+    # -- running the server --------------------------------------------------------------
+
+    def _on_elected(self) -> None:
+        self._runner = Runner(
+            self._platform,
+            self._options,
+            self.tab,
+            self._observer.highest_run + 1,
+            self._copy,
+            post=self._post,
+            on_serving=self._on_serving,
+            on_change=self._on_change,
+            on_failed=self._on_failed,
+        )
+        self._runner.start()
+
+    def _on_serving(self) -> None:
+        self._reads.clear()
+        self._tab_list.watch()
+        self.client.resubmit()
+        self._on_change()
+
+    def _on_change(self) -> None:
+        is_leader = self._runner is not None and self._runner.is_leader
+        if is_leader != self._was_leader:
+            self._was_leader = is_leader
+            self.client.emit("leader" if is_leader else "follower")
+        self._settle_waiting()
+
+    def _on_failed(self, error: StorageError) -> None:
+        is_fenced = isinstance(error, FencedError)
+        self._end_tenure()
+        if is_fenced:
+            self._election.start()
+            self._report_deposed(error)
+        else:
+            self._election.pause(RETRY_MS)
+            self._fail_waiting(error)
+            self.client.emit("error", error)
+
+    def _on_deposed(self) -> None:
+        self._end_tenure()
+        self._election.start()
+        self._report_deposed(None)
+
+    def _report_deposed(self, cause: StorageError | None) -> None:
+        error = FencedError(
+            f"another tab took over the server of room {self.room!r}, because this page was blocked or "
+            f"asleep for a second or more. This tab observes now; what it had pending is sent again"
+        )
+        error.__cause__ = cause
+        self.client.emit("error", error)
+
+    def _end_tenure(self) -> None:
+        if self._runner is None:
+            return
+        runner, self._runner = self._runner, None
+        last_beat = runner.beat()
+        runner.stop()
+        self._tab_list.unwatch()
+        self._observer.note_own_tenure(last_beat)
+        self._on_change()
+
+    # -- speaking and hearing ------------------------------------------------------------
+
+    def _post(self, content: protocol.Text, recipient: str = "") -> None:
+        if recipient == self.tab:
+            self._handle(protocol.Envelope(self.tab, content))
+        elif self._channel is not None:
+            self._channel.post(protocol.encode(self.tab, content, recipient))
+
+    def _ask(self, runner: str, need: protocol.Need) -> None:
+        self._post(need, runner)
+
+    def _on_text(self, text: str) -> None:
+        if self._channel is None:
+            return
+        try:
+            envelope = protocol.decode(text, self.tab)
+            if envelope is not None:
+                self._handle(envelope)
+        except RemoteProtocolError as error:
+            self._refused_texts += 1
+            if self._refused_texts == 1:
+                _logger.warning("room %r: a text was refused, more will be in silence: %s", self.room, error)
+
+    def _handle(self, envelope: protocol.Envelope) -> None:
+        sender, content = envelope
+        if isinstance(content, protocol.Forget):
+            self.client.emit("error", _deleted(self.room))
+            self.close(_deleted(self.room))
+        elif isinstance(content, protocol.Refused):
+            self._on_refused(content)
+        elif self._runner is not None:
+            self._handle_as_runner(self._runner, sender, content)
+        else:
+            self._handle_as_observer(sender, content)
+
+    def _handle_as_runner(self, runner: Runner, sender: str, content: protocol.Text) -> None:
+        if isinstance(content, protocol.Commands):
+            runner.propose(content.commands, content.kind, sender)
+            runner.flush()
+        elif isinstance(content, protocol.ReadRequest):
+            runner.answer_read(content.request_id, sender)
+            runner.flush()
+        elif isinstance(content, protocol.Need):
+            runner.supply(content.cluster, content.applied, sender)
+        elif isinstance(content, protocol.Hello):
+            runner.say(sender)
+            runner.supply(content.cluster, content.applied, sender)
+            self._tab_list.look()
+        elif isinstance(content, protocol.Bye):
+            self._tab_list.look()
+        elif isinstance(content, protocol.Recover):
+            runner.recover(content.cluster)
+        elif isinstance(content, protocol.Visible):
+            self._make_way(runner)
+        elif isinstance(content, protocol.Beat) and content.run > runner.run and runner.is_serving:
+            self._on_failed(FencedError(f"tab {sender} runs the server now"))
+
+    def _make_way(self, runner: Runner) -> None:
+        if runner.is_serving and not self._platform.is_visible():
+            self._end_tenure()
+            self._election.start()  # behind everybody who waits already
+
+    def _handle_as_observer(self, sender: str, content: protocol.Text) -> None:
+        if isinstance(content, protocol.Entries):
+            self._observer.on_entries(sender, content)
+        elif isinstance(content, protocol.Starting):
+            self._election.heard()
+        elif isinstance(content, protocol.Beat):
+            self._on_beat(sender, content)
+        elif isinstance(content, protocol.Document):
+            self._observer.on_document(sender, content)
+        elif isinstance(content, protocol.ReadAnswer):
+            done = self._reads.pop(content.request_id, None)
+            if done is not None and content.read_index:
+                done(content.read_index)
+
+    def _on_beat(self, sender: str, beat: protocol.Beat) -> None:
+        is_heard, is_new = self._observer.on_beat(sender, beat)
+        if not is_heard:
+            return
+        self._election.heard()
+        self._note_tabs(beat.tabs)
+        if is_new:
+            self._reads.clear()
+            self.client.resubmit()
+            self._ask_to_run()
+        self._settle_waiting()
+
+    def _on_refused(self, content: protocol.Refused) -> None:
+        self.client.refused(
+            content.commands,
+            OverloadedError(
+                f"room {self.room!r} has too much uncommitted data; wait for earlier writes to finish"
+            ),
+        )
+
+    def _on_tabs(self, tabs: list[str]) -> None:
+        if self._runner is not None:
+            self._runner.set_tabs(tabs)
+        self._note_tabs(tabs)
+
+    def _note_tabs(self, tabs: list[str]) -> None:
+        before, self._known_tabs = self._known_tabs, tabs
+        if tabs != before:
+            for tab in sorted(set(tabs) - set(before) - {self.tab}):
+                self.client.emit("join", tab)
+            for tab in sorted(set(before) - set(tabs) - {self.tab}):
+                self.client.emit("leave", tab)
+
+    # -- waiting -------------------------------------------------------------------------
+
+    @property
+    def _is_joined(self) -> bool:
+        return self._observer.is_joined if self._runner is None else self._runner.is_joined
+
+    def _on_applied(self) -> None:
+        if self._runner is not None:
+            self._mirror.touch()
+        self._settle_waiting()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        if not condition():
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((condition, future))
+            await future
+
+    def _settle_waiting(self) -> None:
+        if not self._waiting:
+            return
+        for condition, future in list(self._waiting):
+            if not future.done() and condition():
+                future.set_result(None)
+        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
+
+    def _fail_waiting(self, error: WebraftError) -> None:
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting = []
+
+
+def scope_of(room: str, *, is_durable: bool) -> str:
+    """Return a room's name in those of its locks: one in memory is another room than its durable namesake."""
+    return f"durable:{room}" if is_durable else f"memory:{room}"
+
+
+def channel_of(scope: str) -> str:
+    """Return the name of a room's channel."""
+    return f"webraft:room:{scope}"
+
+
+def _deleted(room: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(f"room {room!r} was deleted in this browser")

@@ -1,0 +1,148 @@
+"""All rooms of one page: at most one connection to each, however many handles are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from webraft_web.core.errors import BadArgumentError, ConfigError, StorageError
+from webraft_web.document import SharedDocument, genesis_command
+from webraft_web.site import protocol
+from webraft_web.site.connection import Connection, channel_of, scope_of
+from webraft_web.site.mirror import mirror_key
+from webraft_web.site.platform import Platform
+from webraft_web.site.runner import RunnerOptions
+
+MAX_NAME_SIZE: Final = 256
+MAX_VOTERS: Final = 9
+STORAGES: Final = ("indexeddb", "memory")
+
+
+class _Joined(NamedTuple):
+    """A connection, and the options that it was made with (`initial` is not one: it may be ignored)."""
+
+    connection: Connection
+    voters: int
+    storage: str
+
+
+class Page:
+    """One page that takes part in rooms.
+
+    Args:
+        platform: What the page offers.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._rooms: dict[str, _Joined] = {}
+
+    async def join_room(
+        self,
+        name: str,
+        *,
+        initial: Any = None,
+        signaling: Sequence[str] = (),
+        secret: str | None = None,
+        voters: int = 5,
+        storage: str = "indexeddb",
+    ) -> SharedDocument:
+        """Join a room; see `webraft_web.join_room`."""
+        _check_name(name)
+        genesis = genesis_command({} if initial is None else initial)
+        _check_options(signaling, secret, voters, storage)
+        self._check_platform(storage)
+        joined = self._rooms.get(name)
+        if joined is None:
+            joined = self._connect(name, genesis, voters, storage)
+        elif (joined.voters, joined.storage) != (voters, storage):
+            raise ConfigError(
+                f"this page is in room {name!r} already, with voters={joined.voters} and "
+                f"storage={joined.storage!r}; join with the same options, or close that handle first"
+            )
+        connection = joined.connection
+        connection.handles += 1
+        try:
+            await connection.joined()
+        except BaseException:
+            await connection.release()
+            raise
+        return SharedDocument(connection.client)
+
+    async def list_rooms(self) -> list[str]:
+        """Return the names of the rooms that this browser keeps."""
+        self._check_platform("indexeddb")
+        return await self._platform.list_journals()
+
+    async def delete_room(self, name: str) -> None:
+        """Delete a room in this browser, and end it in all its tabs."""
+        _check_name(name)
+        self._check_platform("indexeddb")
+        await self._delete(name, storage="indexeddb")
+
+    async def _delete(self, name: str, *, storage: str) -> None:
+        is_durable = storage == "indexeddb"
+        own = self._rooms.get(name)
+        if own is not None and own.storage == storage:
+            own.connection.forget()
+        else:
+            channel = self._platform.open_channel(channel_of(scope_of(name, is_durable=is_durable)), _ignore)
+            channel.post(protocol.encode("page", protocol.Forget()))
+            channel.close()
+        self._platform.mirror_remove(mirror_key(name))
+        if is_durable:
+            await self._platform.delete_journal(name)
+
+    def _connect(self, name: str, genesis: str, voters: int, storage: str) -> _Joined:
+        def on_over() -> None:
+            # A successor may have its place already.
+            if self._rooms.get(name) is joined:
+                del self._rooms[name]
+
+        options = RunnerOptions(name, genesis, is_durable=storage == "indexeddb", max_voters=voters)
+        connection = Connection(
+            self._platform, options, on_over=on_over, delete_room=partial(self._delete, name, storage=storage)
+        )
+        joined = _Joined(connection, voters, storage)
+        self._rooms[name] = joined
+        return joined
+
+    def _check_platform(self, storage: str) -> None:
+        if not self._platform.has_locks:
+            raise ConfigError(
+                "this page has no Web Locks, which browsers offer to secure origins alone: "
+                "serve it over https, or from localhost"
+            )
+        if storage == "indexeddb" and not self._platform.has_journals:
+            raise StorageError(
+                "this page has no IndexedDB to keep a room in; "
+                'storage="memory" keeps it for as long as a tab is open'
+            )
+
+
+def _ignore(_text: str) -> None:
+    """Hear nothing: the channel was opened to speak."""
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_SIZE:
+        raise BadArgumentError(
+            f"a room's name is a string of 1 to {MAX_NAME_SIZE} characters, not {str(name)[:80]!r}"
+        )
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise BadArgumentError(f"a room's name must be valid Unicode: {name[:80]!r}") from error
+
+
+def _check_options(signaling: object, secret: object, voters: object, storage: object) -> None:
+    if signaling or secret is not None:
+        raise ConfigError(
+            "signaling and secret connect several browsers, which this release does not support: "
+            "leave both out, and the room is shared by the tabs of this browser"
+        )
+    if type(voters) is not int or not 1 <= voters <= MAX_VOTERS:
+        raise ConfigError(f"voters is a number from 1 to {MAX_VOTERS}, not {str(voters)[:80]!r}")
+    if storage not in STORAGES:
+        raise ConfigError(f"storage is one of {STORAGES}, not {str(storage)[:80]!r}")
