@@ -201,7 +201,7 @@ class Driver:
         """
         self._end()
         if self._is_persisting:
-            self._when_idle = stopped
+            self._when_idle = stopped or self._when_idle
         elif stopped is not None:
             stopped()
 
@@ -210,32 +210,28 @@ class Driver:
         if self._is_persisting or self.is_stopped:
             return False
         compacted = self._compaction.compact_if_due()
-        ready = self.raft.ready() if self.raft.has_ready() else None
-        if ready is None:
-            if compacted is None and self._identity is None:
-                return False
-            batch = Batch(self._is_reset, self._identity, snapshot=compacted)
-        else:
+        if not (compacted or self._identity or self.raft.has_ready()):
+            return False
+        ready = self.raft.ready()
+        batch = Batch()
+        if ready.must_persist or compacted or self._identity:
             # A received snapshot lies beyond all that is applied, and so beyond the compacted one.
             snapshot = ready.snapshot or compacted
             batch = Batch(self._is_reset, self._identity, ready.hard_state, snapshot, ready.entries)
         self._identity = None
         self._is_reset = False
-        self._ready = ready
-        self._late = []
-        if ready is not None and ready.messages:
-            early = [message for message in ready.messages if may_go_early(message)]
-            self._late = [message for message in ready.messages if not may_go_early(message)]
-            if early:
-                self._send(early)
-        self._persist(batch)
+        self._late = [message for message in ready.messages if not may_go_early(message)]
+        if len(self._late) < len(ready.messages):
+            self._send([message for message in ready.messages if may_go_early(message)])
+        self._persist(batch, ready)
         return True
 
-    def _persist(self, batch: Batch) -> None:
+    def _persist(self, batch: Batch, ready: Ready) -> None:
         if self.is_stopped:
             return
-        # Without anything to write or to say there is no promise that a fence has to guard.
-        if batch.is_empty and not self._late and not (self._ready and self._ready.read_states):
+        self._ready = ready
+        # With nothing to write, to say or to serve there is no promise that a fence has to guard.
+        if batch.is_empty and not self._late and not ready.read_states:
             self._complete()
         else:
             self._is_persisting = True
@@ -255,8 +251,7 @@ class Driver:
     def _complete(self) -> None:
         """Do what had to wait until the batch was durable."""
         ready, self._ready = self._ready, None
-        if ready is None:
-            return
+        assert ready is not None, "only a batch that was begun can be completed"
         self.raft.advance()
         if self._late:
             late, self._late = self._late, []
@@ -336,7 +331,6 @@ class _Compaction:
         self._machine = machine
         self._after_entries = after_entries
         self._after_size = after_size
-        self._base = raft.log.first_index - 1
         self._size = 0
         self._snapshot_size = 0
 
@@ -349,13 +343,14 @@ class _Compaction:
     def compact_if_due(self) -> Snapshot | None:
         """Cut the log if it is time and the machine allows it; return the snapshot to persist."""
         applied = self._raft.last_applied
+        base = self._raft.log.first_index - 1
         # A snapshot larger than the entries it replaces would cost more than it saves.
         is_large = self._size >= max(self._after_size, self._snapshot_size)
-        if applied - self._base < self._after_entries and not is_large:
+        if applied - base < self._after_entries and not is_large:
             return None
         index = min(applied, self._machine.may_compact_to())
         # Where only little may be forgotten yet, wait until it is worth the copying.
-        if index <= self._base or 2 * (index - self._base) < applied - self._base:
+        if index <= base or 2 * (index - base) < applied - base:
             return None
         data = self._machine.take_snapshot()
         if data is not None and index < applied:
@@ -365,6 +360,5 @@ class _Compaction:
         return snapshot
 
     def _begin_anew(self, snapshot: Snapshot) -> None:
-        self._base = snapshot.last_index
         self._size = 0
         self._snapshot_size = len(snapshot.data or "")
