@@ -44,16 +44,34 @@ class Following:
         self._refreshed: tuple[int, int] | None = None
         """(term, index) that the application fetched and the leader has not judged yet."""
 
+    def check(self, message: AppendEntries | Heartbeat | InstallSnapshot) -> None:
+        """Refuse what contradicts what is certain here, before anything changes."""
+        if isinstance(message, AppendEntries):
+            self._check_append_entries(message)
+        elif isinstance(message, Heartbeat):
+            self._check_heartbeat(message)
+        else:
+            self._check_install_snapshot(message)
+
+    def handle(self, message: AppendEntries | Heartbeat | InstallSnapshot) -> None:
+        """Do what the leader of this term says."""
+        if isinstance(message, AppendEntries):
+            self._handle_append_entries(message)
+        elif isinstance(message, Heartbeat):
+            self._handle_heartbeat(message)
+        else:
+            self._handle_install_snapshot(message)
+
     # Entries
 
-    def check_append_entries(self, message: AppendEntries) -> None:
+    def _check_append_entries(self, message: AppendEntries) -> None:
         """Refuse what contradicts committed entries, before anything changes."""
         if message.prev_log_index >= self._log.commit_index:
             return
         if self._log.matches(message.prev_log_index, message.prev_log_term):
             self._log.check_merge(message.entries)
 
-    def handle_append_entries(self, message: AppendEntries) -> None:
+    def _handle_append_entries(self, message: AppendEntries) -> None:
         """Append what fits, or tell the leader where the logs may agree (§3.5)."""
         log = self._log
         prev_index = message.prev_log_index
@@ -86,15 +104,15 @@ class Following:
         raft = self._raft
         raft.send(AppendEntriesResponse(raft.server_id, leader_id, raft.current_term, True, index))
 
-    def check_heartbeat(self, message: Heartbeat) -> None:
+    def _check_heartbeat(self, message: Heartbeat) -> None:
         """Refuse a commit index beyond our log: a true leader tells us what we hold at most."""
         if message.leader_commit > self._log.last_index:
             raise RemoteProtocolError(
-                f"heartbeat claims commit index {message.leader_commit}, this log ends at {self._log.last_index}; "
-                "was this server's log lost?"
+                f"heartbeat claims commit index {message.leader_commit}, this log ends at "
+                f"{self._log.last_index}; was this server's log lost?"
             )
 
-    def handle_heartbeat(self, message: Heartbeat) -> None:
+    def _handle_heartbeat(self, message: Heartbeat) -> None:
         """Follow the leader's commit index and confirm its read round (§3.4, §6.4)."""
         self._log.commit_to(message.leader_commit)
         raft = self._raft
@@ -102,7 +120,7 @@ class Following:
 
     # Snapshots
 
-    def handle_install_snapshot(self, message: InstallSnapshot) -> None:
+    def _handle_install_snapshot(self, message: InstallSnapshot) -> None:
         """Collect chunks in order; replace the log once they are complete (Fig. 5.3)."""
         log = self._log
         if message.last_index <= log.commit_index:
@@ -145,7 +163,7 @@ class Following:
             )
         )
 
-    def check_install_snapshot(self, message: InstallSnapshot) -> None:
+    def _check_install_snapshot(self, message: InstallSnapshot) -> None:
         """Refuse more data than a snapshot may have."""
         if message.data is not None:
             limit = self._raft.config.max_snapshot_size

@@ -59,7 +59,7 @@ class Leadership:
 
     @property
     def has_committed_in_term(self) -> bool:
-        """Whether an entry of this term is committed: before that, nothing may be promised (§3.6.2)."""
+        """Whether an entry of this term is committed; before that nothing may be promised (§3.6.2)."""
         return self._log.commit_index >= self._first_index
 
     # Appending
@@ -75,8 +75,8 @@ class Leadership:
         # A single command larger than the limit may pass when nothing else waits.
         if self._unapplied_size and self._unapplied_size + size > limit:
             raise OverloadedError(
-                f"{self._unapplied_size} characters wait to be committed and applied, {size} more would exceed "
-                f"the limit of {limit}; wait for earlier proposals"
+                f"{self._unapplied_size} characters wait to be committed and applied, {size} more "
+                f"would exceed the limit of {limit}; wait for earlier proposals"
             )
         term = self._raft.current_term
         index = self._log.last_index
@@ -427,7 +427,8 @@ class Leadership:
             )
         if not membership.changes_one_voter(self._log.configuration, configuration):
             raise LocalProtocolError(
-                f"only one voter may change at a time, from {self._log.configuration} to {configuration} is more"
+                f"only one voter may change at a time; {configuration} differs by more from "
+                f"{self._log.configuration}"
             )
         return self._append_configuration(configuration)
 

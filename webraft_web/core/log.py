@@ -8,7 +8,7 @@ rolls it back by itself.
 from collections.abc import Sequence
 
 from webraft_web.core.entry import Configuration, Entry, EntryKind, Snapshot
-from webraft_web.core.errors import RemoteProtocolError
+from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
 
 
 class RaftLog:
@@ -210,8 +210,11 @@ class RaftLog:
     def compact(self, index: int, data: str | None) -> Snapshot:
         """Replace everything up to `index`, which is applied, by a snapshot (chapter 5)."""
         term = self.term_at(index)
-        assert term is not None, f"index {index} is not in the log"
-        assert index <= self.applied_index, f"index {index} is not applied yet"
+        if term is None or not self._base < index <= self.applied_index:
+            raise BadArgumentError(
+                f"index {index} cannot be compacted to: it must lie beyond the last snapshot's {self._base} "
+                f"and be applied (up to {self.applied_index})"
+            )
         first_command_index = self.first_command_index if self.first_command_index <= index else 0
         snapshot = Snapshot(index, term, self.configuration_at(index), data, first_command_index)
         dropped = index - self._base

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from webraft_web.core import membership
-from webraft_web.core.campaign import Campaign
+from webraft_web.core.batches import Batches
+from webraft_web.core.campaign import Campaign, answer_vote_request
 from webraft_web.core.config import Config
 from webraft_web.core.entry import Configuration, EntryKind, HardState, ServerId, Snapshot
-from webraft_web.core.errors import BadArgumentError, LocalProtocolError, NotLeaderError, OverloadedError
+from webraft_web.core.errors import BadArgumentError, LocalProtocolError, NotLeaderError
 from webraft_web.core.following import Following
 from webraft_web.core.leadership import Leadership
 from webraft_web.core.log import RaftLog
@@ -42,6 +43,7 @@ from webraft_web.core.message import (
 )
 from webraft_web.core.quorum import VoteResult
 from webraft_web.core.ready import Feed, ProposalResult, ReadState, Ready, RestoredState
+from webraft_web.core.requests import step_request
 from webraft_web.core.role import Role
 from webraft_web.core.validation import check_acknowledged, check_confirmed, check_message, check_not_leading
 
@@ -74,20 +76,10 @@ class Raft:
         self.leadership: Leadership | None = None
         """Only while leading."""
         self._campaign: Campaign | None = None
-        self._following = Following(self)
+        self.following = Following(self)
         # A torn store may know of a commit index beyond its entries: those were not ours to commit.
         self.log.commit_to(min(restored.hard_state.commit_index, self.log.last_index))
-        self._messages: list[Message] = []
-        self._promises: list[Message] = []
-        """Answers that claim something of the log or the vote: they come last in a batch."""
-        self._read_states: list[ReadState] = []
-        self._proposal_results: list[ProposalResult] = []
-        self._is_batch_out = False
-        self._batch_last = (0, 0)
-        self._own_vote: tuple[Campaign, int] | None = None
-        self._own_vote_under_way: tuple[Campaign, int] | None = None
-        self._handed_hard_state = self.hard_state
-        self._applying_size = 0
+        self.batches = Batches(self)
         self._last_contact_ms = now_ms
         self._wait_ms = 0
         self._wait_begun_ms = now_ms
@@ -123,7 +115,7 @@ class Raft:
 
     @property
     def _may_campaign(self) -> bool:
-        return self.server_id in self.log.configuration.voters and self._following.installed is None
+        return self.server_id in self.log.configuration.voters and self.following.installed is None
 
     # Time
 
@@ -201,7 +193,7 @@ class Raft:
         leadership = self.leadership
         self.leadership = None
         self._campaign = None
-        self._own_vote = None
+        self.batches.own_vote = None
         self.leader_id = None
         if leadership is not None:
             leadership.end()
@@ -223,7 +215,6 @@ class Raft:
     def _ask_for_votes(self, is_pre_vote: bool, is_transfer: bool) -> None:
         """Ask every voter (§3.4); the own vote counts once it is durable."""
         if is_pre_vote:
-            self._own_vote = None
             self.leader_id = None
             self.role = Role.PRE_CANDIDATE
             term = self.current_term + 1
@@ -235,7 +226,7 @@ class Raft:
         self._restart_wait(self.config.timeouts.election_timeout_ms())
         campaign = Campaign(is_pre_vote, is_transfer)
         self._campaign = campaign
-        self._own_vote = (campaign, term)
+        self.batches.own_vote = campaign
         log = self.log
         for voter in log.configuration.voters:
             if voter == self.server_id:
@@ -278,11 +269,7 @@ class Raft:
                 contradicts what is certain. Nothing has changed then.
         """
         check_message(message, self.server_id, self.current_term)
-        if isinstance(message, Propose | ProposeResponse | ReadIndex | ReadIndexResponse):
-            self._step_client(message)
-            return
-        if isinstance(message, ConfirmRefresh | ConfirmRefreshResponse):
-            self._step_refresh(message)
+        if step_request(self, message):
             return
         if message.term < self.current_term:
             self._answer_stale(message)
@@ -306,12 +293,7 @@ class Raft:
         if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
             if message.term == self.current_term and self.leadership is not None:
                 check_not_leading(message)
-            if isinstance(message, AppendEntries):
-                self._following.check_append_entries(message)
-            elif isinstance(message, Heartbeat):
-                self._following.check_heartbeat(message)
-            else:
-                self._following.check_install_snapshot(message)
+            self.following.check(message)
         elif self.leadership is not None and message.term == self.current_term:
             if isinstance(message, AppendEntriesResponse) and message.success:
                 check_acknowledged(message, self.log.last_index)
@@ -330,7 +312,7 @@ class Raft:
         if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
             self._step_leaders(message)
         elif isinstance(message, RequestVote | PreVote):
-            self._step_vote_request(message)
+            self._vote(message)
         elif isinstance(message, RequestVoteResponse | PreVoteResponse):
             campaign = self._campaign
             if campaign is not None and campaign.is_pre_vote == isinstance(message, PreVoteResponse):
@@ -354,114 +336,16 @@ class Raft:
         if self.role is not Role.FOLLOWER:
             self.become_follower(message.term, message.sender)
         self._heard_leader(message.sender)
-        if isinstance(message, AppendEntries):
-            self._following.handle_append_entries(message)
-        elif isinstance(message, Heartbeat):
+        if isinstance(message, Heartbeat):
             self._wait_ms = self.config.timeouts.heartbeat_timeout_ms()
-            self._following.handle_heartbeat(message)
-        else:
-            self._following.handle_install_snapshot(message)
+        self.following.handle(message)
 
-    def _step_vote_request(self, message: RequestVote | PreVote) -> None:
-        """Vote for one candidate a term, whose log is as up-to-date as ours (§3.4, §3.6.1).
-
-        Non-voting members vote too when asked: they may have been promoted without
-        knowing it yet. Who is no member by its own log never does.
-        """
-        is_pre_vote = isinstance(message, PreVote)
-        can_vote = (
-            self.voted_for == message.sender
-            or (self.voted_for is None and self.leader_id is None)
-            or (is_pre_vote and message.term > self.current_term)
-        )
-        vote_granted = (
-            can_vote
-            and self.server_id in self.log.configuration.servers
-            and self.log.is_up_to_date(message.last_log_index, message.last_log_term)
-        )
-        if is_pre_vote:
-            # A grant is for the term asked about; the own term would be stale there.
-            term = message.term if vote_granted else self.current_term
-            self.send(PreVoteResponse(self.server_id, message.sender, term, vote_granted))
-            return
-        if vote_granted:
-            self._wait_begun_ms = self.now_ms
+    def _vote(self, message: RequestVote | PreVote) -> None:
+        answer = answer_vote_request(self, message)
+        if isinstance(answer, RequestVoteResponse) and answer.vote_granted:
             self.voted_for = message.sender
-        self.send(RequestVoteResponse(self.server_id, message.sender, self.current_term, vote_granted))
-
-    def _step_client(self, message: Propose | ProposeResponse | ReadIndex | ReadIndexResponse) -> None:
-        """Handle what stands in for clients at other servers; terms do not matter here (§6.2, §6.4)."""
-        if isinstance(message, ProposeResponse):
-            self._proposal_results.append(
-                ProposalResult(message.request_id, message.entry_term, message.first_index, message.reason)
-            )
-        elif isinstance(message, ReadIndexResponse):
-            self.read_served(message.request_id, message.index)
-        elif isinstance(message, ReadIndex):
-            if self.leadership is not None:
-                self.leadership.read(message.request_id, message.sender)
-            else:
-                self.send(
-                    ReadIndexResponse(
-                        self.server_id, message.sender, self.current_term, message.request_id, 0
-                    )
-                )
-        else:
-            self._step_propose(message)
-
-    def _step_propose(self, message: Propose) -> None:
-        first_index = 0
-        reason = ""
-        try:
-            first_index = self.propose(message.commands, message.kind)
-        except OverloadedError:
-            reason = "overloaded"
-        except NotLeaderError:
-            reason = "not leader"
-        term = self.current_term
-        self.send(
-            ProposeResponse(
-                self.server_id,
-                message.sender,
-                term,
-                message.request_id,
-                term if first_index else 0,
-                first_index,
-                reason,
-            )
-        )
-
-    def _step_refresh(self, message: ConfirmRefresh | ConfirmRefreshResponse) -> None:
-        if isinstance(message, ConfirmRefreshResponse):
-            self._following.handle_confirm_refresh_response(message)
-            return
-        if self.leadership is None:
-            return
-        log = self.log
-        configuration: Configuration | None = None
-        first_command_index = 0
-        if message.index <= log.commit_index and log.matches(message.index, message.entry_term):
-            configuration = log.configuration_at(message.index)
-            if log.first_command_index <= message.index:
-                first_command_index = log.first_command_index
-        self.send(
-            ConfirmRefreshResponse(
-                self.server_id,
-                message.sender,
-                self.current_term,
-                message.entry_term,
-                message.index,
-                configuration,
-                first_command_index,
-            )
-        )
-
-    def send(self, message: Message) -> None:
-        """Queue a message for the next batch; called by the parts of this server only."""
-        if isinstance(message, AppendEntriesResponse | RequestVoteResponse | PreVoteResponse):
-            self._promises.append(message)
-        else:
-            self._messages.append(message)
+            self._wait_begun_ms = self.now_ms
+        self.send(answer)
 
     # What the application asks for
 
@@ -511,10 +395,6 @@ class Raft:
             raise NotLeaderError(f"{self.server_id} knows of no other server that leads")
         return self.leader_id
 
-    def read_served(self, context: int, index: int) -> None:
-        """Report a read with the next batch; called by the parts of this server only."""
-        self._read_states.append(ReadState(context, index))
-
     def _leading(self) -> Leadership:
         if self.leadership is None:
             raise NotLeaderError(f"only the leader can do this, {self.leader_id} may lead", self.leader_id)
@@ -525,7 +405,7 @@ class Raft:
         return self.leadership is not None and self.leadership.can_change_configuration
 
     def add_server(self, server_id: ServerId) -> int:
-        """Append a configuration with one more, non-voting member; it is promoted once caught up (§4.2.1)."""
+        """Append a configuration with one more, non-voting, member; promoted once caught up (§4.2.1)."""
         leadership = self._leading()
         return leadership.change_configuration(membership.with_server(self.log.configuration, server_id))
 
@@ -535,27 +415,13 @@ class Raft:
         return leadership.change_configuration(membership.without_server(self.log.configuration, server_id))
 
     def replace_server(self, old: ServerId, new: ServerId) -> int:
-        """Append a configuration with `new`, non-voting, in the place of `old`: the address came back empty."""
+        """Append a configuration with `new`, non-voting, in place of `old`: its address came back empty."""
         leadership = self._leading()
         configuration = membership.without_server(self.log.configuration, old)
         return leadership.change_configuration(membership.with_server(configuration, new))
 
-    def promote_server(self, server_id: ServerId) -> int:
-        """Append a configuration in which a non-voting member votes."""
-        leadership = self._leading()
-        if server_id not in self.log.configuration.non_voting:
-            raise BadArgumentError(f"{server_id} is no non-voting member")
-        return leadership.change_configuration(membership.promoted(self.log.configuration, server_id))
-
-    def demote_server(self, server_id: ServerId) -> int:
-        """Append a configuration in which a voter votes no longer."""
-        leadership = self._leading()
-        if server_id not in self.log.configuration.voters:
-            raise BadArgumentError(f"{server_id} is no voter")
-        return leadership.change_configuration(membership.demoted(self.log.configuration, server_id))
-
     def transfer_leadership(self, target: ServerId) -> None:
-        """Make `target` lead (§3.10). Proposals are refused until it does, or an election timeout has passed."""
+        """Make `target` lead (§3.10); proposals are refused until then, or for an election timeout."""
         self._leading().transfer(target)
 
     def report_unreachable(self, server_id: ServerId) -> None:
@@ -567,27 +433,16 @@ class Raft:
         """On a leader, the voters heard from lately, itself included; elsewhere nothing."""
         return self.leadership.heard_voters() if self.leadership is not None else []
 
-    def match_index(self, server_id: ServerId) -> int:
-        """On a leader, how far a member's log is known to match; 0 elsewhere."""
-        if self.leadership is None or server_id not in self.leadership.progress:
-            return 0
-        return self.leadership.progress[server_id].match_index
-
     def compact(self, index: int, data: str | None) -> Snapshot:
         """Replace the log up to `index` by the application's state there (chapter 5).
 
         Args:
-            index: At most `last_applied`, and beyond the last snapshot.
+            index: At most `last_applied`, and beyond the last snapshot; BadArgumentError otherwise.
             data: The state as text, None if the application keeps it itself.
 
         Returns:
             The snapshot, to be persisted with the next batch.
         """
-        if not self.log.snapshot.last_index < index <= self.last_applied:
-            raise BadArgumentError(
-                f"index {index} cannot be compacted to: it must lie beyond the last snapshot's "
-                f"{self.log.snapshot.last_index} and be applied (up to {self.last_applied})"
-            )
         return self.log.compact(index, data)
 
     def refreshed(self, term: int, index: int) -> None:
@@ -597,7 +452,7 @@ class Raft:
         leader has confirmed that this entry is committed.
         """
         leader_id = None if self.leadership is not None else self.leader_id
-        self._following.refreshed(term, index, leader_id)
+        self.following.refreshed(term, index, leader_id)
 
     def feed_after(self, index: int, max_size: int) -> Feed | Snapshot:
         """Return what an observer that has applied `index` needs next.
@@ -613,33 +468,17 @@ class Raft:
 
     # Batches
 
+    def send(self, message: Message) -> None:
+        """Queue a message for the next batch; called by the parts of this server only."""
+        self.batches.send(message)
+
+    def read_served(self, context: int, index: int) -> None:
+        """Report a read with the next batch; called by the parts of this server only."""
+        self.batches.read_states.append(ReadState(context, index))
+
     def has_ready(self) -> bool:
         """Whether `ready` would hand out anything."""
-        return bool(
-            self._messages
-            or self._promises
-            or self._read_states
-            or self._proposal_results
-            or self._following.installed is not None
-            or self._following.refresh_request is not None
-            or self._own_vote is not None
-            or self.log.has_unwritten
-            or self.hard_state != self._handed_hard_state
-            or self._can_hand_out_committed
-            or self._has_reads_to_begin
-        )
-
-    @property
-    def _has_reads_to_begin(self) -> bool:
-        leadership = self.leadership
-        return leadership is not None and bool(leadership.reads.waiting) and leadership.has_committed_in_term
-
-    @property
-    def _can_hand_out_committed(self) -> bool:
-        return (
-            self.log.handed_out_index < self.log.commit_index
-            and self._applying_size < self.config.max_apply_size
-        )
+        return self.batches.has_ready()
 
     def ready(self) -> Ready:
         """Hand out one batch: persist, then send, then apply. `advance` must follow before the next.
@@ -647,78 +486,18 @@ class Raft:
         Raises:
             LocalProtocolError: If the last batch was not advanced.
         """
-        if self._is_batch_out:
-            raise LocalProtocolError("the last batch is still out; call advance() first")
-        self._is_batch_out = True
-        if self.leadership is not None:
-            self.leadership.begin_read_round()
-        ready = Ready()
-        ready.messages = self._messages + self._promises
-        self._messages = []
-        self._promises = []
-        ready.read_states = self._read_states
-        self._read_states = []
-        ready.proposal_results = self._proposal_results
-        self._proposal_results = []
-        ready.snapshot = self._following.installed
-        self._following.installed = None
-        if ready.snapshot is not None:
-            self._applying_size = 0  # What it replaces will never be reported as applied.
-        ready.refresh = self._following.refresh_request
-        self._following.refresh_request = None
-        ready.entries = self.log.take_unwritten()
-        hard_state = self.hard_state
-        old = self._handed_hard_state
-        is_vote_new = (hard_state.term, hard_state.voted_for) != (old.term, old.voted_for)
-        if ready.entries or ready.snapshot is not None or hard_state != old:
-            ready.hard_state = hard_state
-        ready.must_persist = bool(ready.entries) or ready.snapshot is not None or is_vote_new
-        self._handed_hard_state = hard_state
-        self._batch_last = (self.log.last_index, self.log.last_term)
-        self._own_vote_under_way = self._own_vote
-        self._own_vote = None
-        if self.leadership is not None:
-            self.leadership.batch_handed_out()
-        self._hand_out_committed(ready)
-        return ready
-
-    def _hand_out_committed(self, ready: Ready) -> None:
-        if not self._can_hand_out_committed:
-            return
-        log = self.log
-        room = self.config.max_apply_size - self._applying_size
-        ready.committed_entries = log.entries_from(log.handed_out_index + 1, room, log.commit_index)
-        for entry in ready.committed_entries:
-            self._applying_size += entry.size
-        log.handed_out_index += len(ready.committed_entries)
+        return self.batches.ready()
 
     def advance(self) -> None:
         """Count the batch handed out: it is durable, and its writer still the rightful one."""
-        if not self._is_batch_out:
-            raise LocalProtocolError("no batch is out; call ready() first")
-        self._is_batch_out = False
-        self.log.written(self._batch_last[0], self._batch_last[1])
-        own_vote = self._own_vote_under_way
-        self._own_vote_under_way = None
-        if own_vote is not None and own_vote[0] is self._campaign:
+        own_vote = self.batches.advance()
+        if own_vote is not None and own_vote is self._campaign:
             self._record_vote(self.server_id, True)
         if self.leadership is not None:
             self.leadership.batch_durable()
 
     def applied_to(self, index: int) -> None:
         """Learn that the application has completed everything up to `index`."""
-        log = self.log
-        if not log.applied_index <= index <= log.handed_out_index:
-            raise LocalProtocolError(
-                f"cannot have applied up to {index}: {log.applied_index} was applied before, "
-                f"{log.handed_out_index} was handed out"
-            )
-        if index == log.applied_index:
-            return
-        size = 0
-        for entry_index in range(max(log.applied_index + 1, log.first_index), index + 1):
-            size += log.size_at(entry_index)
-        log.applied_index = index
-        self._applying_size = max(0, self._applying_size - size)
+        size = self.batches.applied_to(index)
         if self.leadership is not None:
             self.leadership.applied(size)

@@ -55,8 +55,7 @@ class ReadRounds:
         found: list[tuple[PendingRead, int]] = []
         while self._rounds and self._rounds[0].number <= agreed:
             done = self._rounds.popleft()
-            for read in done.reads:
-                found.append((read, done.read_index))
+            found.extend([(read, done.read_index) for read in done.reads])
         return found
 
     def abandoned(self) -> list[PendingRead]:

@@ -39,6 +39,8 @@ MAX_NUMBER: Final = 2**53 - 1
 """The largest integer that every party can carry."""
 MAX_TERM_LEAP: Final = 2**32
 """No server is ever this many elections behind; a larger leap is an attack or a defect."""
+MAX_REASON: Final = 100
+"""Characters of a reason."""
 MAX_SERVERS: Final = 1000
 """Members of one configuration."""
 _KINDS_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING)
@@ -231,7 +233,7 @@ def _check_propose_response(message: ProposeResponse) -> None:
         entry_term=message.entry_term,
         first_index=message.first_index,
     )
-    if not isinstance(message.reason, str) or len(message.reason) > 100:
+    if not isinstance(message.reason, str) or len(message.reason) > MAX_REASON:
         _refuse(message, "reason must be a short text")
 
 
