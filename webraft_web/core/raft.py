@@ -17,15 +17,13 @@ from webraft_web.core.batches import Batches
 from webraft_web.core.campaign import Campaign, answer_vote_request
 from webraft_web.core.config import Config
 from webraft_web.core.entry import Configuration, EntryKind, HardState, ServerId, Snapshot
-from webraft_web.core.errors import BadArgumentError, LocalProtocolError, NotLeaderError
+from webraft_web.core.errors import LocalProtocolError, NotLeaderError
 from webraft_web.core.following import Following
 from webraft_web.core.leadership import Leadership
 from webraft_web.core.log import RaftLog
 from webraft_web.core.message import (
     AppendEntries,
     AppendEntriesResponse,
-    ConfirmRefresh,
-    ConfirmRefreshResponse,
     Heartbeat,
     HeartbeatResponse,
     InstallSnapshot,
@@ -34,15 +32,13 @@ from webraft_web.core.message import (
     PreVote,
     PreVoteResponse,
     Propose,
-    ProposeResponse,
     ReadIndex,
-    ReadIndexResponse,
     RequestVote,
     RequestVoteResponse,
     TimeoutNow,
 )
 from webraft_web.core.quorum import VoteResult
-from webraft_web.core.ready import Feed, ProposalResult, ReadState, Ready, RestoredState
+from webraft_web.core.ready import Feed, ReadState, Ready, RestoredState
 from webraft_web.core.requests import step_request
 from webraft_web.core.role import Role
 from webraft_web.core.validation import check_acknowledged, check_confirmed, check_message, check_not_leading
