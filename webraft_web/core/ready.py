@@ -47,8 +47,8 @@ class Ready:
        when all are empty, where a store has a fence to check). Messages that
        `may_go_early` are allowed to leave before that (§10.2.1).
     2. When it is durable, send the remaining `messages`, in order, and call
-       `Raft.advance()`. `read_states` rest on acknowledgements that came before this
-       batch and may be served as soon as their index is applied.
+       `Raft.advance()`. `read_states` may be served from then on, as soon as their
+       index is applied: the fence that this write checks is the one that a read needs.
     3. Apply `committed_entries` in order, then call `Raft.applied_to(index)`, at any
        later time. They may be among those that this very batch persists.
 
