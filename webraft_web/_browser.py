@@ -255,8 +255,8 @@ class BrowserJournal:
         self._js_journal = js_glue.openJournal(JOURNAL_PREFIX + name, self._proxy)
 
     def load(self, done: Callable[[list[tuple[int, str]] | StorageError], None]) -> None:
-        def loaded(error: StorageError | None, js_columns: Any) -> None:
-            done(error or list(zip(*js_columns.to_py(), strict=True)))
+        def loaded(error: StorageError | None, columns: str) -> None:
+            done(error or list(zip(*json.loads(columns), strict=True)))
 
         self._call("load", loaded)
 

@@ -16,6 +16,8 @@
 
 const LAYOUT_VERSION = 1;
 const RECORDS = "records";
+/** Beside the positions: where the last record stands that discarded others. */
+const START = 0;
 
 /**
  * Who is told about every call: its number, its failure and its result.
@@ -30,7 +32,8 @@ const RECORDS = "records";
 
 /**
  * @typedef {object} Journal
- * @property {(call: number) => void} load Answers with [positions, texts], in order.
+ * @property {(call: number) => void} load Answers with the JSON of [positions, texts], in order: all
+ *   of them, or those from the last one on that discarded others.
  * @property {(call: number, position: number, text: string, discard: string, isStrict: boolean) => void} add
  *   Writes `text` at `position`, which must be free, and deletes the ranges in `discard` (a JSON
  *   array of [first, last], or ""): both or neither. `isStrict` waits for the disk.
@@ -146,17 +149,24 @@ export function openJournal(name, onAnswer) {
    * @param {IDBTransactionMode} mode
    * @param {boolean} isStrict
    * @param {(store: IDBObjectStore) => IDBRequest[]} issue
-   * @param {(results: any[]) => unknown} pick
+   * @param {(results: any[]) => void} succeed
    */
-  const run = (call, mode, isStrict, issue, pick) => {
+  const run = (call, mode, isStrict, issue, succeed) => {
     if (database) {
-      transact(database, mode, isStrict, issue, (failure, results) =>
-        answer(call, failure, failure ? undefined : pick(results)),
-      );
+      transact(database, mode, isStrict, issue, (failure, results) => {
+        if (failure) answer(call, failure, undefined);
+        else succeed(results);
+      });
     } else {
       queueMicrotask(() => answer(call, "InvalidStateError: the journal is closed", undefined));
     }
   };
+  /**
+   * @param {number} call
+   * @param {(store: IDBObjectStore) => IDBRequest[]} issue
+   * @param {(results: any[]) => void} succeed
+   */
+  const read = (call, issue, succeed) => run(call, "readonly", false, issue, succeed);
 
   openDatabase(name).then(
     (opened) => {
@@ -174,13 +184,20 @@ export function openJournal(name, onAnswer) {
   );
 
   return {
+    // Two transactions, for one that waits for its own first result would stay open meanwhile.
+    // What is discarded between them has a successor, which the second one sees.
     load: (call) =>
-      run(
+      read(
         call,
-        "readonly",
-        false,
-        (store) => [store.getAllKeys(), store.getAll()],
-        (results) => results,
+        (store) => [store.get(START)],
+        ([start]) => {
+          const range = IDBKeyRange.lowerBound(start > START ? start : START + 1);
+          read(
+            call,
+            (store) => [store.getAllKeys(range), store.getAll(range)],
+            (columns) => answer(call, "", JSON.stringify(columns)),
+          );
+        },
       ),
     add: (call, position, text, discard, isStrict) =>
       run(
@@ -190,20 +207,19 @@ export function openJournal(name, onAnswer) {
         (store) => {
           /** @type {IDBRequest[]} */
           const requests = [store.add(text, position)];
+          if (discard) requests.push(store.put(position, START));
           for (const [first, last] of discard ? JSON.parse(discard) : []) {
             requests.push(store.delete(IDBKeyRange.bound(first, last)));
           }
           return requests;
         },
-        () => undefined,
+        () => answer(call, "", undefined),
       ),
     has: (call, position) =>
-      run(
+      read(
         call,
-        "readonly",
-        false,
         (store) => [store.count(position)],
-        ([count]) => count > 0,
+        ([count]) => answer(call, "", count > 0),
       ),
     close: () => {
       isClosed = true;

@@ -36,7 +36,11 @@ class Client {
     return answer;
   }
 
-  load = () => this.ask((call) => this.journal.load(call));
+  /** @returns {Promise<[string, any]>} */
+  load = async () => {
+    const [failure, text] = await this.ask((call) => this.journal.load(call));
+    return [failure, text && JSON.parse(text)];
+  };
   /** @param {number} position */
   has = (position) => this.ask((call) => this.journal.has(call, position));
   /**
@@ -86,9 +90,19 @@ test("adding discards ranges in the same transaction", async () => {
   const client = await open("x");
   for (let position = 1; position <= 6; position++) await client.add(position, `${position}`);
   await client.add(7, "all", "[[1,2],[4,6]]");
+  for (const [position, isTaken] of Object.entries([false, false, true, false, false, false, true])) {
+    assert.deepEqual(await client.has(Number(position) + 1), ["", isTaken]);
+  }
+});
+
+test("loading begins at the last record that discarded others, however much was kept below it", async () => {
+  const client = await open("x");
+  for (let position = 1; position <= 3; position++) await client.add(position, `${position}`);
+  await client.add(4, "all", "[[1,1]]");
+  await client.add(5, "5");
   assert.deepEqual((await client.load())[1], [
-    [3, 7],
-    ["3", "all"],
+    [4, 5],
+    ["all", "5"],
   ]);
 });
 

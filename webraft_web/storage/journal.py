@@ -28,8 +28,12 @@ RECORD_VERSION: Final = 1
 RECORD_OVERHEAD: Final = 256
 """What a record costs besides its text: a key, a lookup, a crossing into Python."""
 
-CHECKPOINT_AFTER: Final = 1024 * 1024
-"""A checkpoint is due when the records since the last one cost this much, and as much as it did."""
+CHECKPOINT_AFTER: Final = 128 * 1024
+"""A checkpoint is due when the records since the last one cost this much, and as much as it did.
+
+Low, because a takeover reads the journal while everybody waits, and a checkpoint
+is read several times faster than the records that it replaces.
+"""
 
 _TAKEOVER: Final = "takeover"
 _BATCH: Final = "batch"
@@ -48,7 +52,11 @@ class JournalStore(Protocol):
     """Called once if the store is closed from outside: deleted, or removed by the browser."""
 
     def load(self, done: Callable[[list[tuple[int, str]] | StorageError], None]) -> None:
-        """Hand over all records with their positions, in order, as of one moment."""
+        """Hand over the records with their positions, in order, as of one moment.
+
+        All of them, or only those from the last one on that discarded others:
+        takeovers are many after a year, and nobody needs to read the old ones.
+        """
 
     def add(
         self,

@@ -12,11 +12,12 @@ OnText = Callable[[str, str], None]
 class Transport(Protocol):
     """One end, at an address of its own.
 
-    The promise is small, so that many things can keep it: a text arrives once
-    or never, whole and unchanged, at every end of its receiver's address; those
-    of one sender to one receiver arrive in the order in which they were sent.
-    Nothing is said about different senders, and nobody learns of a loss.
-    `check_transport` in `webraft_web.testing` holds an implementation to it.
+    The promise is small, so that many things can keep it. A text arrives once
+    or never, whole and unchanged, at every end of its receiver's address, and
+    not before `send` has returned. Those of one sender to one receiver arrive in
+    the order in which they were sent; nothing is said about different senders.
+    Nobody learns of a loss. `check_transport` in `webraft_web.testing` holds an
+    implementation to it.
     """
 
     address: str
