@@ -50,7 +50,7 @@ class Patch(NamedTuple):
 
 
 class Update(NamedTuple):
-    """Changes the document if its version is still `base`: by operations, or to `document` if those are None."""
+    """Changes the document if its version is `base`: by operations, or to `document` if those are None."""
 
     session: int
     number: int

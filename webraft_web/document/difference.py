@@ -10,7 +10,6 @@ from typing import Any
 
 from webraft_web.document.values import Json
 
-
 Operations = list[dict[str, Any]]
 
 

@@ -12,7 +12,15 @@ from typing import Final, NamedTuple
 
 from webraft_web.core.entry import Committed, Entry, EntryKind
 from webraft_web.core.errors import RemoteProtocolError
-from webraft_web.document.commands import Command, Open, Patch, Update, check_count, check_document, read_command
+from webraft_web.document.commands import (
+    Command,
+    Open,
+    Patch,
+    Update,
+    check_count,
+    check_document,
+    read_command,
+)
 from webraft_web.document.patching import Conflict, Operation, apply_patch, changes_document
 from webraft_web.document.sessions import Outcome, Session, Sessions
 from webraft_web.document.turns import Turns

@@ -69,9 +69,7 @@ class Waiter(Generic[T]):
         """Return the loop of the awaiting task; part of what asyncio expects of a future."""
         return self._loop
 
-    def add_done_callback(
-        self, callback: Callable[[Any], object], *, context: Context | None = None
-    ) -> None:
+    def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
         """Take the callback with which the awaiting task wants to be woken."""
         if self._wake is not None:
             raise RuntimeError("only one task can wait here")
@@ -150,6 +148,8 @@ class Deadlines(Generic[T]):
             if self._deadlines.get(key, now_ms + 1) <= now_ms:
                 del self._deadlines[key]
                 self._due(key)
-        earliest = min(self._deadlines.values(), default=None)
-        if earliest is not None and (self._armed_ms is None or earliest < self._armed_ms):
-            self._arm(earliest)
+        self._arm_for_earliest()
+
+    def _arm_for_earliest(self) -> None:
+        if self._deadlines:
+            self._arm(min(self._deadlines.values()))
