@@ -12,11 +12,13 @@ class MemoryJournal:
 
     Attributes:
         records: The texts by position. A test may look, and damage them.
+        start: Where the last record stands that discarded others: loading begins there.
     """
 
     def __init__(self, name: str = "journal") -> None:
         self.name = name
         self.records: dict[int, str] = {}
+        self.start = 1
         self.stores: list[MemoryJournalStore] = []
         self._failures: list[StorageError] = []
 
@@ -33,6 +35,7 @@ class MemoryJournal:
     def delete(self) -> None:
         """Lose everything, as when site data is cleared: open ends learn by `on_closed`."""
         self.records.clear()
+        self.start = 1
         for store in list(self.stores):
             store.close_from_outside()
 
@@ -58,7 +61,10 @@ class MemoryJournalStore:
 
     def load(self, done: Callable[[list[tuple[int, str]] | StorageError], None]) -> None:
         failure = self._begin()
-        records = sorted(self._journal.records.items())
+        start = self._journal.start
+        records = sorted(
+            (position, text) for position, text in self._journal.records.items() if position >= start
+        )
         self._answer(lambda: done(failure or records))
 
     def add(
@@ -75,6 +81,8 @@ class MemoryJournalStore:
             failure = FencedError(f"journal {self.name!r} was taken over by another page; stop here")
         if failure is None:
             self._journal.records[position] = text
+            if discard:
+                self._journal.start = position
             for first, last in discard:
                 for superseded in range(first, last + 1):
                     self._journal.records.pop(superseded, None)

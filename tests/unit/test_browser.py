@@ -1,0 +1,59 @@
+"""The door to the browser, as far as it can be tried without one."""
+
+import pytest
+
+from webraft_web import _browser
+from webraft_web.core.errors import ConfigError, FencedError, StorageError
+
+
+@pytest.mark.parametrize(
+    "use", [_browser.BrowserPlatform, _browser.BrowserClock, _browser.BrowserLocalStorage]
+)
+def test_outside_of_pyodide_it_can_be_imported_and_says_why_it_cannot_be_used(use):
+    """The error names what runs in CPython."""
+    with pytest.raises(ConfigError, match=r"Pyodide.*RaftInterface"):
+        use()
+
+
+@pytest.mark.parametrize(
+    "module", ["broadcast_channel", "journal", "lifecycle", "local_storage", "ticker", "web_locks"]
+)
+def test_every_module_of_the_glue_becomes_a_script(module):
+    """Exports turn into the script's value, and no module syntax is left."""
+    script = _browser.as_script(_browser._glue_text(module), "x.js")
+    assert script.startswith("(() => {\n")
+    assert script.endswith("//# sourceURL=x.js")
+    assert "\nexport " not in script
+    assert "\nimport " not in script
+
+
+def test_a_script_returns_what_the_module_exports():
+    """Plain and async functions alike, and nothing else."""
+    module = "export function a() {}\nfunction b() {}\nexport async function c() {}\n"
+    assert _browser.as_script(module, "x.js").splitlines() == [
+        "(() => {",
+        "function a() {}",
+        "function b() {}",
+        "async function c() {}",
+        "",
+        "return { a, c };",
+        "})()",
+        "//# sourceURL=x.js",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "says"),
+    [
+        ("ConstraintError: Key already exists", FencedError, "taken over"),
+        ("QuotaExceededError: ", StorageError, "full.*what was stored before is intact"),
+        ("VersionError: too new", StorageError, "too new.*newer version"),
+        ("SurpriseError: what", StorageError, "SurpriseError: what$"),
+    ],
+)
+def test_a_failure_of_the_journal_says_what_to_do(failure, kind, says):
+    """Names of IndexedDB's errors become this package's errors, with advice."""
+    error = _browser._journal_error("room", failure)
+    assert type(error) is kind
+    with pytest.raises(kind, match=f"journal 'room'.*{says}"):
+        raise error
