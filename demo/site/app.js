@@ -22,6 +22,9 @@ const NOTES = {
   room: "Joining the room…",
 };
 
+/** After so long in one stage the page says that this is unusual. */
+const SLOW_MS = 20_000;
+
 const address = readAddress(location.hash);
 const panel = new Panel(address.room);
 /** @type {import("./boot.js").Page | null} */
@@ -33,6 +36,9 @@ function show(picture) {
   board.show(picture.cards, picture.pending);
   panel.show(picture);
 }
+
+/** @type {number | undefined} */
+let slowTimer;
 
 /** @param {import("./boot.js").Stage} stage */
 function showStage(stage) {
@@ -46,7 +52,12 @@ function showStage(stage) {
   const bar = byId("progress");
   bar.setAttribute("aria-valuenow", String(PROGRESS[stage]));
   bar.style.setProperty("--reached", `${PROGRESS[stage]}%`);
-  setText(byId("boot-note"), [NOTES[stage], lastKnownNote].filter(Boolean).join(" "));
+  const note = `${NOTES[stage]} ${lastKnownNote}`;
+  setText(byId("boot-note"), note);
+  clearTimeout(slowTimer);
+  slowTimer = setTimeout(() => {
+    setText(byId("boot-note"), `${note} This takes unusually long; reloading the page may help.`);
+  }, SLOW_MS);
 }
 
 /** @param {import("./failure.js").Failure} failure */
@@ -83,6 +94,8 @@ async function start() {
   } catch (error) {
     showFailure(explain(error));
     return;
+  } finally {
+    clearTimeout(slowTimer);
   }
   byId("board").classList.remove("last-known");
   byId("boot").hidden = true;

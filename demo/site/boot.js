@@ -16,11 +16,12 @@ export class BootError extends Error {
    * @param {unknown} cause
    */
   constructor(stage, cause) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    const { message = String(cause) } = /** @type {{message?: string}} */ (cause ?? {});
+    super(message, { cause });
     this.name = "BootError";
     this.stage = stage;
     /** The Python class, where it was Python that failed. */
-    this.type = /** @type {{type?: string}} */ (cause)?.type ?? "";
+    this.type = /** @type {{type?: string} | undefined} */ (cause)?.type ?? "";
   }
 }
 
@@ -40,6 +41,8 @@ export async function boot(address, view, onStage) {
     enter("runtime");
     const files = Promise.all([wheelUrls(), programTexts()]);
     files.catch(() => {}); // reported below, once the runtime is there
+    // Where this one is missing, Pyodide waits for ever instead of saying so.
+    await get(pageUrl("pyodide/pyodide.asm.wasm"), { method: "HEAD" });
     const { loadPyodide } = await import(pageUrl("pyodide/pyodide.mjs"));
     const pyodide = await loadPyodide({ indexURL: pageUrl("pyodide/") });
     enter("packages");
@@ -82,9 +85,12 @@ function programTexts() {
   return Promise.all(PROGRAM.map(async (file) => (await get(pageUrl(`board/${file}`))).text()));
 }
 
-/** @param {string} url */
-async function get(url) {
-  const response = await fetch(url);
+/**
+ * @param {string} url
+ * @param {RequestInit} [options]
+ */
+async function get(url, options) {
+  const response = await fetch(url, options);
   if (!response.ok) throw new Error(`${url} answered ${response.status} ${response.statusText}`);
   return response;
 }
