@@ -132,7 +132,7 @@ class Driver:
         the leader is lost before the command is known to be committed.
         """
         self._refuse_if_stopped()
-        self._proposals.add(command, kind, settled, self._clock.now_ms())
+        self._proposals.add(command, kind, settled)
         self.flush_soon()
 
     def read(self, done: Callable[[int | WebraftError], None]) -> None:

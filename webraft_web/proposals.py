@@ -38,11 +38,11 @@ def random_request_id() -> int:
 class _Proposal:
     __slots__ = ("command", "deadline_ms", "kind", "settled")
 
-    def __init__(self, command: str, kind: EntryKind, settled: Settled, deadline_ms: int) -> None:
+    def __init__(self, command: str, kind: EntryKind, settled: Settled) -> None:
         self.command = command
         self.kind = kind
         self.settled = settled
-        self.deadline_ms = deadline_ms
+        self.deadline_ms = 0  # until it turns out that it has to wait
 
 
 class _Flight:
@@ -82,7 +82,7 @@ class Proposals:
         self._refused_by: tuple[ServerId, int] | None = None
         self._retry_ms = 0
 
-    def add(self, command: str, kind: EntryKind, settled: Settled, now_ms: int) -> None:
+    def add(self, command: str, kind: EntryKind, settled: Settled) -> None:
         """Let a command wait for the next `submit`."""
         if self._waiting_size + len(command) > MAX_WAITING_SIZE and self._waiting:
             settled(
@@ -92,7 +92,7 @@ class Proposals:
             )
             return
         self._waiting_size += len(command)
-        self._waiting.append(_Proposal(command, kind, settled, now_ms + self.message_timeout_ms))
+        self._waiting.append(_Proposal(command, kind, settled))
 
     def can_submit(self, now_ms: int) -> bool:
         """Tell whether there is something waiting, and a leader that may take it."""
@@ -199,6 +199,8 @@ class Proposals:
         if not (self._waiting or self._asked or self._appended):
             return
         outcomes: list[tuple[Settled, WebraftError]] = []
+        for proposal in self._waiting:
+            proposal.deadline_ms = proposal.deadline_ms or now_ms + self.message_timeout_ms
         if self._waiting and self._waiting[0].deadline_ms <= now_ms:
             self._expire_waiting(now_ms, outcomes)
         for request_id, flight in list(self._asked.items()):

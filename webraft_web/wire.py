@@ -99,14 +99,15 @@ def encode_configuration(configuration: Configuration) -> list[Any]:
 def decode_configuration(value: object) -> Configuration:
     """Undo `encode_configuration`; RemoteProtocolError for anything else."""
     voters, non_voting = _parts(value, 2, "a configuration: lists of voters and non-voting members")
-    servers: list[str] = []
     for group in (voters, non_voting):
         if type(group) is not list or len(group) > MAX_SERVERS:
             raise _unexpected(group, f"a list of at most {MAX_SERVERS} server ids")
-        servers.extend(_id(server_id) for server_id in group)
-    if len(set(servers)) != len(servers):
-        raise _unexpected(value, "a configuration that names each server once")
-    return Configuration(tuple(voters), tuple(non_voting))
+        for server_id in group:
+            _id(server_id)
+    configuration = Configuration(tuple(voters), tuple(non_voting))
+    if encode_configuration(configuration) != value:
+        raise _unexpected(value, "a configuration that names each server once, in order")
+    return configuration
 
 
 def encode_snapshot(snapshot: Snapshot) -> list[Any]:
