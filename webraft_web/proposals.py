@@ -253,8 +253,8 @@ class Proposals:
 
     def _unknown(self, flight: _Flight) -> OutcomeUnknownError:
         return OutcomeUnknownError(
-            f"the leader {address_of(flight.leader_id)} was lost before the command was known to be committed; "
-            "read the state to find out"
+            f"the leader {address_of(flight.leader_id)} was lost before it was known to have committed "
+            "the command; read the state to find out"
         )
 
     @property

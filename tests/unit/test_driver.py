@@ -76,7 +76,7 @@ def test_exactly_one_server_leads(size: int) -> None:
 
 
 def test_only_what_a_leader_replicates_leaves_before_the_batch_is_durable() -> None:
-    """Votes, answers and heartbeats leave right after a write or fence check that began after their cause (§3.8)."""
+    """Votes, answers and heartbeats leave right after a write or fence check of their own (§3.8)."""
 
     async def main() -> None:
         cluster = Cluster(3, storage_ms=5)
