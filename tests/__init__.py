@@ -1,0 +1,1 @@
+"""The tests, and `python3 tests`, which sets up what they need and runs them."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import threading
+from collections import defaultdict
 from pathlib import Path
 
 from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
 from demo.toolchain.progress import SetupError, run, step
 
 BUILD_REQUIREMENTS = ROOT / "demo" / "requirements-build.txt"
+_MAKING: defaultdict[str, threading.Lock] = defaultdict(
+    threading.Lock
+)  # several threads may want the same one
 
 
 def build_python() -> Path:
@@ -28,6 +33,11 @@ def python_with(name: str, requirements: Path) -> Path:
     Raises:
         SetupError: If this Python cannot make one, or a package cannot be had.
     """
+    with _MAKING[name]:
+        return _python_with(name, requirements)
+
+
+def _python_with(name: str, requirements: Path) -> Path:
     directory = CACHE / f"{name}-python{sys.version_info.major}.{sys.version_info.minor}"
     python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = digest([requirements], sys.version, str(directory))
@@ -44,7 +54,7 @@ def python_with(name: str, requirements: Path) -> Path:
 
 def pip_install(python: Path, *arguments: str) -> None:
     """Install into the environment of `python`, quietly."""
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+    run(python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", *arguments)
 
 
 def _require_venv() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -19,24 +18,10 @@ from typing import Any
 
 import websocket
 
+from tests.setup import CHROMIUM_FLAGS, find_chromium
+
 DEADLINE_S = 60.0
 _PROCESSOR_TIME_SLACK_S = 0.025
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--password-store=basic",
-    # Each tab has its own renderer, to be killed alone.
-    "--disable-features=ProcessPerSiteUpToMainFrameThreshold",
-)
 
 
 class PageError(Exception):
@@ -45,11 +30,6 @@ class PageError(Exception):
 
 class PageGoneError(Exception):
     """The page was killed, crashed or closed while something was asked of it."""
-
-
-def find_chromium() -> str | None:
-    """Return the browser's path, or None where there is none."""
-    return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 class Chromium:
@@ -80,7 +60,7 @@ class Chromium:
         self._process = subprocess.Popen(
             [
                 path,
-                *FLAGS,
+                *CHROMIUM_FLAGS,
                 *self._flags,
                 f"--user-data-dir={self.profile}",
                 "--remote-debugging-port=0",

@@ -1,0 +1,250 @@
+"""The command behind `python3 tests`: set up, run suite after suite, end with one line that sums up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from xml.etree import ElementTree as ET
+
+from demo.toolchain.places import ROOT
+from demo.toolchain.progress import SetupError, say
+from demo.toolchain.wheels import build_wheel
+from tests import setup
+
+USAGE = """\
+usage: python3 tests [SUITE…] [PYTEST ARGUMENTS…]
+
+Without a suite, all of them run:
+  lint      ruff, and the direction of imports
+  types     mypy
+  js        the JavaScript glue: prettier, tsc, node's test runner
+  unit      the package on this Python, from its built wheel
+  pyodide   the built wheel in Pyodide, under Node and in headless Chromium
+  tabs      several real tabs of headless Chromium
+`all` stands for all of them and for the tests that take their time.
+
+Whatever follows the suites goes to pytest: python3 tests unit -k election -x
+Files do, too:                              python3 tests tests/unit/test_wire.py
+"""
+
+CHECKED = ("lint", "types", "js")
+TESTED = ("unit", "pyodide", "tabs")
+_NOTHING_COLLECTED = 5
+_INTERRUPTED = 130
+_GRACE_S = 20
+
+
+@dataclass
+class Tally:
+    """How many checks and tests came out how."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Count what another tally has counted."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+@dataclass
+class Plan:
+    """What was asked for on the command line."""
+
+    suites: list[str] = field(default_factory=list)
+    is_long: bool = False
+    pytest_arguments: list[str] = field(default_factory=list)
+    paths: dict[str, list[str]] = field(default_factory=dict)
+
+
+def read_arguments(arguments: Sequence[str]) -> Plan:
+    """Tell suites, paths and pytest's own arguments apart.
+
+    Raises:
+        SetupError: If a word is none of them.
+    """
+    plan = Plan()
+    words = list(arguments)
+    while words and not words[0].startswith("-"):
+        word = words.pop(0)
+        path = Path(word.partition("::")[0])
+        if word == "all":
+            plan.is_long = True
+        elif word in CHECKED + TESTED:
+            plan.suites.append(word)
+        elif path.exists():
+            plan.paths.setdefault(_suite_of(path), []).append(word)
+        else:
+            raise SetupError(f"There is no suite and no file called {word!r}.\n\n{USAGE}")
+    plan.pytest_arguments = words
+    if plan.paths:
+        plan.suites += [suite for suite in plan.paths if suite not in plan.suites]
+    elif not plan.suites:
+        plan.suites = list(TESTED if words else CHECKED + TESTED)
+    plan.suites.sort(key=(CHECKED + TESTED).index)
+    return plan
+
+
+def _suite_of(path: Path) -> str:
+    inside = (
+        path.resolve().relative_to(ROOT / "tests").parts
+        if path.resolve().is_relative_to(ROOT / "tests")
+        else ()
+    )
+    return inside[0] if inside and inside[0] in TESTED else "unit"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what was asked for; returns the exit code."""
+    if {"-h", "--help"} & set(arguments):
+        say(USAGE)
+        return 0
+    # A shell that starts a program in the background has it ignore Ctrl-C's signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    begun = time.monotonic()
+    total = Tally()
+    scratch = Path(tempfile.mkdtemp(prefix="webraft-tests-"))
+    os.environ["TMPDIR"] = str(scratch)  # for every program started from here on
+    code = 0
+    try:
+        plan = read_arguments(arguments)
+        python = set_up(plan)
+        for suite in plan.suites:
+            say(f"\n{suite}")
+            run_suite = _run_checks if suite in CHECKED else _run_pytest
+            total.add(run_suite(suite, plan, python, scratch))
+    except SetupError as error:
+        say(f"\n{error}\n")
+        total.failed += 1
+    except KeyboardInterrupt:
+        say("\nInterrupted.")
+        code = _INTERRUPTED
+    finally:
+        _end_strays(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+    if not total.passed + total.failed + total.skipped and not code:
+        say("\nNo test ran.")
+        code = 1
+    say(f"\n{time.monotonic() - begun:.0f} s\n{total}")
+    return code or bool(total.failed)
+
+
+def set_up(plan: Plan) -> Path:
+    """Get what the suites need, several things at a time, and return the Python to test with."""
+    needs: list[Callable[[], object]] = []
+    if "js" in plan.suites:
+        needs.append(setup.install_glue_tools)
+    if {"pyodide", "tabs"} & set(plan.suites):
+        needs += [setup.ensure_chromium, setup.pyodide_dist]
+    if set(TESTED) & set(plan.suites):
+        needs.append(build_wheel)
+    say("Getting ready")
+    with ThreadPoolExecutor() as pool:
+        python = pool.submit(setup.tests_python)
+        others = [pool.submit(need) for need in needs]
+        for other in others:
+            other.result()
+        if set(TESTED) & set(plan.suites):
+            setup.install_wheel(python.result())
+        return python.result()
+
+
+def _run_checks(suite: str, plan: Plan, python: Path, scratch: Path) -> Tally:
+    del plan
+    tally = Tally()
+    for title, command, directory in setup.checks(suite, python, scratch):
+        begun = time.monotonic()
+        with _Program(command, directory, capture=True) as program:
+            output, code = program.wait()
+        say(f"  {'✗' if code else '✓'} {title} ({time.monotonic() - begun:.1f} s)")
+        if code:
+            say(output)
+        report = scratch / f"{title}.xml"
+        tally.add(_counted(report) if report.exists() else Tally(passed=not code, failed=bool(code)))
+    return tally
+
+
+def _run_pytest(suite: str, plan: Plan, python: Path, scratch: Path) -> Tally:
+    report = scratch / f"{suite}.xml"
+    where = plan.paths.get(suite) or setup.PYTEST_PATHS[suite]
+    which = [] if plan.is_long or "-m" in plan.pytest_arguments else ["-m", "not long"]
+    command = [python, "-P", "-m", "pytest", *setup.pytest_options(suite), *which, f"--junitxml={report}"]
+    with _Program([*command, *where, *plan.pytest_arguments], ROOT) as program:
+        _, code = program.wait()
+    tally = _counted(report) if report.exists() else Tally()
+    if code not in {0, _NOTHING_COLLECTED} and not tally.failed:
+        tally.failed += 1  # it broke off before, or beside, any test
+    if code == _NOTHING_COLLECTED and not plan.pytest_arguments:
+        say(f"There was no test in {suite}.")
+        tally.failed += 1
+    return tally
+
+
+def _counted(report: Path) -> Tally:
+    """Read a report in JUnit's format, which pytest and node both write."""
+    cases = list(ET.parse(report).getroot().iter("testcase"))
+    failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+    skipped = sum(case.find("skipped") is not None for case in cases)
+    return Tally(len(cases) - failed - skipped, failed, skipped)
+
+
+class _Program:
+    """A program in a session of its own, so that it can be ended with all that it has started."""
+
+    def __init__(self, command: Sequence[str | Path], directory: Path, *, capture: bool = False) -> None:
+        self._process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=directory,
+            env={**os.environ, **setup.ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if capture else None,
+            stderr=subprocess.STDOUT if capture else None,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def wait(self) -> tuple[str, int]:
+        """Return what it printed, if that was captured, and its exit code."""
+        output, _ = self._process.communicate()
+        return output or "", self._process.returncode
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGINT)  # pytest then tears its fixtures down
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def _end_strays(scratch: Path) -> None:
+    """End what is still running of what was started here, known by its temporary directory (Linux alone)."""
+    mark = f"TMPDIR={scratch}".encode()
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(directory.name) != os.getpid() and mark in (directory / "environ").read_bytes():
+                os.kill(int(directory.name), signal.SIGKILL)
+        except OSError:
+            continue  # it ended by itself, or belongs to somebody else

@@ -1,0 +1,148 @@
+"""What the suites need and what they run: tools, browsers, command lines."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+
+from demo.toolchain.environment import pip_install, python_with
+from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
+from demo.toolchain.progress import SetupError, run, step
+from demo.toolchain.runtime import lay_out, npm_install, pyodide_dir
+from demo.toolchain.wheels import build_wheel, download_wheels
+
+PYTEST_PATHS = {
+    "unit": ["tests/unit", "tests/test_tidy.py"],
+    "pyodide": ["tests/pyodide"],
+    "tabs": ["tests/tabs"],
+}
+ENVIRONMENT = {
+    "SE_AVOID_STATS": "true",  # Selenium asks nobody but this machine
+    "SE_OFFLINE": "true",
+}
+_CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--password-store=basic",
+    # Each tab has its own renderer, to be killed alone.
+    "--disable-features=ProcessPerSiteUpToMainFrameThreshold",
+)
+_GLUE = ROOT / "js_glue"
+
+
+def tests_python() -> Path:
+    """Return the Python of an environment with every tool that the tests use."""
+    return python_with("tests", ROOT / "tests" / "requirements.txt")
+
+
+def install_wheel(python: Path) -> None:
+    """Install the built wheel: what is tested is what is shipped."""
+    wheel = build_wheel()
+    directory = CACHE / "installed"
+    stamp = digest([wheel], str((python.parents[1] / "pyvenv.cfg").stat().st_mtime_ns))
+    if not is_fresh(directory, stamp):
+        begin(directory)
+        with step("Installing the wheel"):
+            pip_install(python, "--no-deps", "--no-index", "--force-reinstall", str(wheel))
+        finish(directory, stamp)
+
+
+def install_glue_tools() -> None:
+    """Install what checks the JavaScript."""
+    directory = CACHE / "glue"
+    stamp = digest([_GLUE / "package-lock.json"])
+    if not is_fresh(directory, stamp) or not (_GLUE / "node_modules").exists():
+        begin(directory)
+        with step("Installing what checks the JavaScript"):
+            npm_install(_GLUE)
+        finish(directory, stamp)
+
+
+def pyodide_dist() -> Path:
+    """Return a Pyodide whose lock file carries an old jsonpatch and jsonpointer, as the published one."""
+    requirements = ROOT / "tests" / "pyodide" / "requirements.txt"
+    source = pyodide_dir()
+    wheels = download_wheels(requirements)
+    directory = CACHE / "pyodide-tests"
+    stamp = digest([*wheels, source / "package.json"])
+    if not is_fresh(directory, stamp):
+        begin(directory)
+        lay_out(source.parent / "node_modules" / "pyodide", directory / "dist", wheels)
+        finish(directory, stamp)
+    return directory / "dist"
+
+
+def find_chromium() -> str | None:
+    """Return the browser's path, or None where there is none."""
+    return next((path for name in _CHROMIUM_NAMES if (path := shutil.which(name))), None)
+
+
+def ensure_chromium() -> None:
+    """Make sure that Chromium and its driver are there; on Debian root can have them installed.
+
+    Raises:
+        SetupError: If they are missing and cannot be installed from here.
+    """
+    if find_chromium() and shutil.which("chromedriver"):
+        return
+    if not _is_debian():
+        raise SetupError(
+            "The suites pyodide and tabs need Chromium and chromedriver on the PATH: install your system's\n"
+            "packages for them. The others run without: python3 tests lint types js unit"
+        )
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"]
+    if os.geteuid() != 0:
+        raise SetupError(
+            f"The suites pyodide and tabs need Chromium: sudo {' '.join(command)}\n"
+            "The others run without: python3 tests lint types js unit"
+        )
+    with step("Installing Chromium with apt"):
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        run("apt-get", "update")
+        run(*command)
+
+
+def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str | Path], Path]]:
+    """Return title, command line and directory of the checks that are not pytest's."""
+    tool = python.parent
+    report = ["--test-reporter=junit", f"--test-reporter-destination={scratch / 'node --test'}.xml"]
+    spec = ["--test-reporter=spec", "--test-reporter-destination=stdout"]
+    return {
+        "lint": [
+            ("ruff check", [tool / "ruff", "check", "."], ROOT),
+            ("ruff format", [tool / "ruff", "format", "--check", "."], ROOT),
+            ("import-linter", [tool / "lint-imports", "--cache-dir", CACHE / "import-linter"], ROOT),
+        ],
+        "types": [("mypy", [tool / "mypy"], ROOT)],
+        "js": [
+            ("prettier", ["node_modules/.bin/prettier", "--check", "."], _GLUE),
+            ("tsc", ["node_modules/.bin/tsc"], _GLUE),
+            ("node --test", ["node", "--test", *report, *spec], _GLUE),
+        ],
+    }[suite]
+
+
+def pytest_options(suite: str) -> list[str]:
+    """Return the plugins and options that a suite needs."""
+    if suite == "pyodide":
+        return ["--rt=node,chrome", f"--dist-dir={pyodide_dist()}"]
+    # It looks into every test module, and only its own suite needs that.
+    return ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]
+
+
+def _is_debian() -> bool:
+    try:
+        return platform.freedesktop_os_release()["ID"] == "debian" and shutil.which("apt-get") is not None
+    except OSError:
+        return False
