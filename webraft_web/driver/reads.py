@@ -13,7 +13,7 @@ from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import NotLeaderError, WebraftError
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import ReadState
-from webraft_web.proposals import RETRY_MS, random_request_id
+from webraft_web.driver.proposals import RETRY_MS, random_request_id
 
 ReadDone = Callable[[int | WebraftError], None]
 

@@ -14,18 +14,17 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from webraft_web.applier import Applier, StateMachine
 from webraft_web.clock import Clock
-from webraft_web.core.entry import Committed, EntryKind, Snapshot
+from webraft_web.core.entry import Committed, EntryKind
 from webraft_web.core.errors import LocalProtocolError, RemoteProtocolError, StorageError, WebraftError
 from webraft_web.core.message import Message
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import Ready, may_go_early
-from webraft_web.proposals import Proposals
-from webraft_web.reads import Reads
+from webraft_web.driver.applier import Applier, StateMachine
+from webraft_web.driver.compaction import Compaction
+from webraft_web.driver.proposals import Proposals
+from webraft_web.driver.reads import Reads
 from webraft_web.storage.base import Batch, Identity, Storage
-
-__all__ = ["Driver", "StateMachine"]
 
 T = TypeVar("T")
 
@@ -73,7 +72,7 @@ class Driver:
         self._send = send
         self._on_batch = on_batch
         self._on_stopped = on_stopped
-        self._compaction = _Compaction(raft, machine, compact_after_entries, compact_after_size)
+        self._compaction = Compaction(raft, machine, compact_after_entries, compact_after_size)
         applied_index = raft.last_applied
         self._applier = Applier(
             machine, self._on_applied, applied_index, raft.log.term_at(applied_index) or 0
@@ -321,44 +320,3 @@ class Driver:
         self.is_stopped = True
         self._timer.close()
         self._applier.stop()
-
-
-class _Compaction:
-    """Decides when the log is cut short (chapter 5), by what was applied since the last time."""
-
-    def __init__(self, raft: Raft, machine: StateMachine, after_entries: int, after_size: int) -> None:
-        self._raft = raft
-        self._machine = machine
-        self._after_entries = after_entries
-        self._after_size = after_size
-        self._size = 0
-        self._snapshot_size = 0
-
-    def count(self, ready: Ready) -> None:
-        """Take note of what is about to be applied."""
-        if ready.snapshot is not None:
-            self._begin_anew(ready.snapshot)
-        self._size += sum([entry.size for entry in ready.committed_entries])
-
-    def compact_if_due(self) -> Snapshot | None:
-        """Cut the log if it is time and the machine allows it; return the snapshot to persist."""
-        applied = self._raft.last_applied
-        base = self._raft.log.first_index - 1
-        # A snapshot larger than the entries it replaces would cost more than it saves.
-        is_large = self._size >= max(self._after_size, self._snapshot_size)
-        if applied - base < self._after_entries and not is_large:
-            return None
-        index = min(applied, self._machine.may_compact_to())
-        # Where only little may be forgotten yet, wait until it is worth the copying.
-        if index <= base or 2 * (index - base) < applied - base:
-            return None
-        data = self._machine.take_snapshot()
-        if data is not None and index < applied:
-            return None
-        snapshot = self._raft.compact(index, data)
-        self._begin_anew(snapshot)
-        return snapshot
-
-    def _begin_anew(self, snapshot: Snapshot) -> None:
-        self._size = 0
-        self._snapshot_size = len(snapshot.data or "")
