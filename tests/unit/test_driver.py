@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.unit.cluster import Cluster, Server
-from webraft_web.core.entry import Committed, EntryKind, Snapshot
+from tests.unit.cluster import Cluster, RecordingMachine, Server
+from webraft_web.core.entry import Committed, Configuration, Entry, EntryKind, Snapshot
 from webraft_web.core.errors import (
     FencedError,
     LocalProtocolError,
@@ -21,10 +21,12 @@ from webraft_web.core.message import (
     Heartbeat,
     Message,
     Propose,
+    ProposeResponse,
     ReadIndex,
     RequestVote,
 )
 from webraft_web.core.ready import may_go_early
+from webraft_web.driver.applier import Applier
 from webraft_web.storage.base import Identity, StoredState
 from webraft_web.testing import run
 
@@ -395,6 +397,57 @@ def test_an_entry_that_the_next_leader_commits_is_a_success() -> None:
         assert [entry.data for entry in follower.machine.entries if entry.index == outcome.index] == ["x"]
 
     run(main())
+
+
+def test_an_entry_that_the_next_leader_overwrote_is_no_success() -> None:
+    """Where a leader appended it is only that leader's word: another term was committed at that index."""
+
+    async def main() -> None:
+        cluster = Cluster(3)
+        leader = await cluster.leader()
+        follower = (await cluster.followers())[0]
+        await settle()
+        cluster.network.drops = lambda message: (
+            isinstance(message, AppendEntries) and message.sender == leader.server_id
+        )
+        proposal = follower.propose("x")
+        await asyncio.sleep(0.02)
+        answers = [message for message in cluster.network.sent if isinstance(message, ProposeResponse)]
+        cluster.network.cut_off = {leader.server_id}
+        assert isinstance(await asyncio.wait_for(proposal, 3), OutcomeUnknownError)
+        index = answers[-1].first_index
+        assert [entry.data for entry in follower.machine.entries if entry.index == index] == [""]
+
+    run(main())
+
+
+def test_a_proposal_that_a_snapshot_overtook_is_judged_by_its_term() -> None:
+    """A snapshot of the same term holds the entry; nothing is guessed otherwise."""
+    machine = RecordingMachine()
+    applier = Applier(machine, lambda _: None)
+    applier.hand_over(None, [Entry(1, 1), Entry(2, 2), Entry(2, 3)])
+    assert [applier.holds(index, 2) for index in (1, 2, 3)] == [False, True, True]
+    applier.hand_over(Snapshot(9, 4, Configuration()), [Entry(4, 10), Entry(6, 11)])
+    assert applier.holds(7, 4) is True
+    assert applier.holds(7, 5) is False
+    assert applier.holds(7, 3) is None
+    assert [applier.holds(11, term) for term in (4, 6)] == [False, True]
+
+
+def test_a_snapshot_supersedes_what_still_waits_to_be_applied() -> None:
+    """The piece under way ends first; then the snapshot is restored, and what came before it is skipped."""
+    machine = RecordingMachine()
+    machine.is_manual = True
+    applied: list[int] = []
+    applier = Applier(machine, applied.append)
+    applier.hand_over(None, [Entry(1, 1)])
+    applier.hand_over(None, [Entry(1, 2)])
+    applier.hand_over(Snapshot(9, 4, Configuration()), [Entry(4, 10)])
+    assert machine.restored == []
+    index, done = machine.pending.pop()
+    done(index)
+    assert applied == [1, 9]
+    assert [entry.index for entry in machine.entries] == [1, 10]
 
 
 def test_handing_over_leadership_under_load_loses_and_doubles_nothing() -> None:
