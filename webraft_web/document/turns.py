@@ -18,8 +18,8 @@ from webraft_web.document.values import Json
 MAX_TURNS: Final = 64
 """Sessions that may wait; the others go on trying without a turn."""
 
-TURN_LENGTH: Final = 64
-"""Commands after which the head's turn is over, used or not."""
+TURN_LENGTH: Final = 256
+"""Commands after which the head's turn is over, used or not; more than the others may have under way."""
 
 
 class Turns:

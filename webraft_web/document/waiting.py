@@ -53,6 +53,8 @@ class Waiter(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self._done:
+            if self._wake is not None:
+                raise RuntimeError("another task waits for this result already")
             self._asyncio_future_blocking = True
             yield self
         return self.result()
@@ -71,8 +73,6 @@ class Waiter(Generic[T]):
 
     def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
         """Take the callback with which the awaiting task wants to be woken."""
-        if self._wake is not None:
-            raise RuntimeError("only one task can wait here")
         self._wake = (callback, context)
         if self._done:
             self._finish(may_nest=False)

@@ -161,7 +161,17 @@ def test_what_fails_leaves_the_order_of_members_as_it_was():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "NaN", "-Infinity", "1e999", "9007199254740992", "-9007199254740992", "9" * 5000, "[" * 100_000],
+    [
+        "",
+        "{",
+        "NaN",
+        "-Infinity",
+        "1e999",
+        "9007199254740992",
+        "-9007199254740992",
+        "9" * 5000,
+        "[" * 100_000,
+    ],
     ids=lambda text: text[:20],
 )
 def test_text_that_not_every_replica_could_read_is_refused(text):
