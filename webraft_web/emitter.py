@@ -91,6 +91,109 @@ def _accepted_arguments(handler: Handler, given: int) -> tuple[int, int]:
     return least, min(most, given)
 
 
+class Listeners:
+    """Who listens to which event: what `Emitter` keeps, and what waits for handlers works with.
+
+    Args:
+        events: The names that exist, each with the names of its handlers' arguments.
+    """
+
+    def __init__(self, events: Mapping[str, tuple[str, ...]]) -> None:
+        self._event_arguments = events
+        self._listeners: dict[str, tuple[Listener, ...]] = {event: () for event in events}
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self.on_changed: Callable[[], None] | None = None
+        """Told whenever somebody began or ceased to listen."""
+
+    def of(self, event: str) -> tuple[Listener, ...]:
+        """Return those that listen to `event` now, in the order in which they came.
+
+        Raises:
+            BadArgumentError: If there is no such event; it names the nearest.
+        """
+        listeners = self._listeners.get(event)
+        if listeners is None:
+            raise BadArgumentError(self._no_such_event(event))
+        return listeners
+
+    def add(self, event: str, handler: Handler, *, once: bool) -> Callable[[], None]:
+        """Begin to listen, and return how to end it."""
+        listeners = self.of(event)
+        listener = Listener(event, self._event_arguments[event], handler, once=once)
+        self._listeners[event] = (*listeners, listener)
+        self._changed()
+        return lambda: self.remove(event, listener)
+
+    def remove(self, event: str, listener: Listener) -> None:
+        """Take one listener away, if it is there."""
+        self._listeners[event] = tuple(other for other in self.of(event) if other is not listener)
+        self._changed()
+
+    def emit(self, event: str, *arguments: object) -> None:
+        """Call every handler of `event` now; coroutines run as tasks."""
+        listeners = self.of(event)
+        if event == "error" and not listeners:
+            _logger.warning("%s: %s", type(arguments[0]).__name__, arguments[0])
+        for listener in listeners:
+            if listener not in self._listeners[event]:
+                continue  # an earlier handler of this very event removed it
+            if listener.once:
+                self.remove(event, listener)
+            try:
+                result = listener.call(*arguments)
+            except Exception as error:  # noqa: BLE001 - any handler may raise anything
+                self.failed(event, error)
+                continue
+            if result is not None and inspect.isawaitable(result):
+                self.run(event, result)
+
+    def run(
+        self,
+        event: str,
+        handler_result: Awaitable[Any],
+        finished: Callable[[Any, BaseException | None], None] | None = None,
+    ) -> None:
+        """Let a handler's coroutine run; with `finished(result, exception)` its errors are the caller's."""
+        task = asyncio.ensure_future(handler_result)
+        self._tasks.add(task)
+
+        def over(task: asyncio.Future[Any]) -> None:
+            self._tasks.discard(task)
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            if finished is not None:
+                finished(None if error else task.result(), error)
+            elif isinstance(error, Exception):
+                self.failed(event, error)
+
+        task.add_done_callback(over)
+
+    def failed(self, event: str, error: Exception) -> None:
+        """Log a handler's exception and emit it as `error`."""
+        _logger.error("a handler of %r failed", event, exc_info=error)
+        if event != "error" and "error" in self._listeners:
+            self.emit("error", error)
+
+    def cancel(self) -> list[asyncio.Future[Any]]:
+        """Cancel the coroutines that still run, other than the caller's own, and return them."""
+        current = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not current]
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    def _changed(self) -> None:
+        if self.on_changed is not None:
+            self.on_changed()
+
+    def _no_such_event(self, event: object) -> str:
+        from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it, and imports cost time
+
+        wanted = str(event)[:40].replace("_", " ").lower()
+        nearest = get_close_matches(wanted, self._listeners, n=1, cutoff=0.0)[0]
+        names = ", ".join(self._listeners)
+        return f"there is no event {wanted!r}; did you mean {nearest!r}? There are: {names}"
+
+
 class Emitter:
     """Lets others listen to events of fixed names. Handlers are compared with `==`.
 
@@ -103,9 +206,7 @@ class Emitter:
     """
 
     def __init__(self, events: Mapping[str, tuple[str, ...]] = RAFT_EVENTS) -> None:
-        self._event_arguments = events
-        self._listeners: dict[str, list[Listener]] = {event: [] for event in events}
-        self._handler_tasks: set[asyncio.Future[Any]] = set()
+        self._listeners = Listeners(events)
 
     def listen(self, event: str, handler: Handler) -> Callable[[], None]:
         """Call `handler` at each such event, until the returned function is called.
@@ -114,91 +215,19 @@ class Emitter:
             BadArgumentError: If there is no such event (also a ValueError).
             ConfigError: If the handler cannot take what the event gives.
         """
-        return self._add(event, handler, once=False)
+        return self._listeners.add(event, handler, once=False)
 
     def listen_once(self, event: str, handler: Handler) -> Callable[[], None]:
         """Call `handler` at the next such event only; the returned function takes it back."""
-        return self._add(event, handler, once=True)
+        return self._listeners.add(event, handler, once=True)
 
     def unlisten(self, event: str, handler: Handler) -> None:
         """Call `handler` no more; do nothing if it does not listen."""
-        for listener in self.listeners(event):
+        for listener in self._listeners.of(event):
             if listener.handler == handler:
-                self._remove(event, listener)
+                self._listeners.remove(event, listener)
                 return
-
-    def listeners(self, event: str) -> list[Listener]:
-        """Return those that listen to `event` now, in the order in which they came."""
-        if event not in self._listeners:
-            raise BadArgumentError(self._no_such_event(event))
-        return list(self._listeners[event])
 
     def emit(self, event: str, *arguments: object) -> None:
         """Call every handler of `event` now; coroutines run as tasks."""
-        listeners = self.listeners(event)
-        if event == "error" and not listeners:
-            _logger.warning("%s: %s", type(arguments[0]).__name__, arguments[0])
-        for listener in listeners:
-            if listener not in self._listeners[event]:
-                continue  # an earlier handler of this very event removed it
-            if listener.once:
-                self._remove(event, listener)
-            try:
-                result = listener.call(*arguments)
-            except Exception as error:  # noqa: BLE001 - any handler may raise anything
-                self._handler_failed(event, error)
-                continue
-            if inspect.isawaitable(result):
-                self._run_handler(event, result)
-
-    def _add(self, event: str, handler: Handler, *, once: bool) -> Callable[[], None]:
-        listeners = self.listeners(event)  # raises for an unknown name before anything else
-        listener = Listener(event, self._event_arguments[event], handler, once=once)
-        self._listeners[event] = [*listeners, listener]
-        return lambda: self._remove(event, listener)
-
-    def _remove(self, event: str, listener: Listener) -> None:
-        self._listeners[event] = [other for other in self._listeners[event] if other is not listener]
-
-    def _run_handler(
-        self,
-        event: str,
-        handler_result: Awaitable[Any],
-        finished: Callable[[Any, BaseException | None], None] | None = None,
-    ) -> None:
-        """Let a handler's coroutine run; with `finished(result, exception)` its errors are the caller's."""
-        task = asyncio.ensure_future(handler_result)
-        self._handler_tasks.add(task)
-
-        def over(task: asyncio.Future[Any]) -> None:
-            self._handler_tasks.discard(task)
-            if task.cancelled():
-                error: BaseException | None = asyncio.CancelledError()
-            else:
-                error = task.exception()
-            if finished is not None:
-                finished(None if error else task.result(), error)
-            elif isinstance(error, Exception):
-                self._handler_failed(event, error)
-
-        task.add_done_callback(over)
-
-    def _cancel_handlers(self) -> list[asyncio.Future[Any]]:
-        """Cancel the handlers' coroutines that still run, other than the caller's own, and return them."""
-        current = asyncio.current_task()
-        tasks = [task for task in self._handler_tasks if task is not current]
-        for task in tasks:
-            task.cancel()
-        return tasks
-
-    def _handler_failed(self, event: str, error: Exception) -> None:
-        _logger.error("a handler of %r failed", event, exc_info=error)
-        if event != "error" and "error" in self._listeners:
-            self.emit("error", error)
-
-    def _no_such_event(self, event: object) -> str:
-        from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it, and imports cost time
-
-        nearest = get_close_matches(str(event).replace("_", " ").lower(), self._listeners, n=1, cutoff=0.0)
-        names = ", ".join(self._listeners)
-        return f"there is no event {event!r}; did you mean {nearest[0]!r}? The events are: {names}"
+        self._listeners.emit(event, *arguments)

@@ -56,4 +56,3 @@ def _check(value: object, depth: int) -> None:
             _check(item, depth + 1)
     else:
         raise BadArgumentError(f"JSON cannot carry a value of type {type(value).__name__}: {value!r:.80}")
-

@@ -1,0 +1,491 @@
+"""What one server says and hears: payloads in and out, greetings, offers, and a leader's care for its links.
+
+Everything that arrives is queued and handled later in the same or the next turn
+of the event loop, so that servers of one process may deliver to each other
+synchronously. Its own file because it is all about others; what the server
+itself is and becomes is in `server`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from webraft_web import greeting
+from webraft_web.clock import Clock
+from webraft_web.core.entry import EntryKind, ServerId, address_of
+from webraft_web.core.errors import (
+    ClusterConflictError,
+    NotLeaderError,
+    OverloadedError,
+    RemoteProtocolError,
+    StorageError,
+    WebraftError,
+)
+from webraft_web.core.message import (
+    AppendEntries,
+    Heartbeat,
+    InstallSnapshot,
+    Message,
+    Propose,
+    TimeoutNow,
+)
+from webraft_web.core.role import Role
+from webraft_web.founding import cluster_named_after
+from webraft_web.leader_duties import Change, stronger_cluster, wanted_change, yield_data
+from webraft_web.server import Server
+from webraft_web.wire import decode_message, encode_message
+
+MAX_INBOX: Final = 10_000
+"""Payloads waiting to be handled; more are dropped, as a network would."""
+MAX_PAYLOAD_SIZE: Final = 128 * 1024
+"""Characters after which the messages to one server are split into several payloads."""
+MAX_TOLD: Final = 1000
+
+
+class Correspondence:
+    """The letters of one server.
+
+    Args:
+        clock: Where time comes from.
+        write: Hands a payload to the transport.
+        report: Tells the application what is wrong.
+        changed: Called when role, term, leader or cluster may have changed.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        write: Callable[[str, Any], None],
+        report: Callable[[WebraftError], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self.server: Server
+        self.unwanted: dict[str, None] = {}
+        """Addresses that the application told this leader to leave."""
+        self._clock = clock
+        self._write = write
+        self._report = report
+        self._changed = changed
+        self._timer = clock.timer(self._on_timer)
+        self._inbox: deque[tuple[str, Any]] = deque()
+        self._is_scheduled = False
+        self._told: dict[object, None] = {}
+        self._last_seen: object = None
+        self._has_duty = False
+        self._has_founded = False
+        self._yielded_in = 0
+        """The term in which this leader last proposed to yield: once is enough."""
+
+    # The links
+
+    def joined(self, address: str) -> None:
+        """Begin to talk to `address`."""
+        self.unwanted.pop(address, None)
+        self.server.acquaintances.joined(address, self._clock.now_ms())
+        self.wake()
+
+    def left(self, address: str) -> None:
+        """Talk to `address` no more; on the leader, have it removed."""
+        self.server.acquaintances.left(address)
+        if self.server.role is Role.LEADER:
+            self.unwanted[address] = None
+            self._has_duty = True
+            self.wake()
+
+    def got(self, address: str, payload: Any) -> None:
+        """Queue what arrived from `address`, if that is linked."""
+        if (
+            address in self.server.acquaintances.links
+            and self.server.over is None
+            and len(self._inbox) < MAX_INBOX
+        ):
+            self._inbox.append((address, payload))
+            self.wake()
+
+    def close(self) -> None:
+        """Fall silent."""
+        self._inbox.clear()
+        self._timer.close()
+
+    # Upwards from the server
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Write Raft's messages, those for one server together."""
+        payloads: dict[ServerId, list[Any]] = {}
+        sizes: dict[ServerId, int] = {}
+        for message in messages:
+            receiver = message.receiver
+            size = _size(message)
+            if receiver in payloads and sizes[receiver] + size > MAX_PAYLOAD_SIZE:
+                self._post(address_of(receiver), greeting.RAFT, payloads.pop(receiver))
+                sizes[receiver] = 0
+            payloads.setdefault(receiver, []).append(encode_message(message))
+            sizes[receiver] = sizes.get(receiver, 0) + size
+        for receiver, encoded in payloads.items():
+            self._post(address_of(receiver), greeting.RAFT, encoded)
+
+    def report(self, error: WebraftError) -> None:
+        self._report(error)
+
+    def changed(self) -> None:
+        """Greet anew if there is news, and go on with duties that had to wait."""
+        server = self.server
+        seen = (server.identity, server.role, server.has_data, server.is_blank, server.over)
+        if seen != self._last_seen:
+            self._last_seen = seen
+            self._has_duty = True
+            server.acquaintances.greet_all(self._clock.now_ms())
+            self.wake()
+        elif self._has_duty and server.role is Role.LEADER:
+            self._do_duties()
+        self._changed()
+
+    # Work
+
+    def wake(self) -> None:
+        """Look at the deadlines again, soon."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._clock.call_soon(self._work)
+
+    def _on_timer(self) -> None:
+        self._work()
+
+    def _work(self) -> None:
+        """Handle what arrived, then do what is due."""
+        self._is_scheduled = False
+        if self.server.over is not None:
+            self.close()
+            return
+        messages: list[Message] = []
+        while self._inbox and self.server.is_ready:
+            address, payload = self._inbox.popleft()
+            try:
+                self._handle(address, payload, messages)
+            except RemoteProtocolError as error:
+                self._report(error)
+        # Whoever it has become meanwhile is not the one that these were for.
+        mine = [message for message in messages if message.receiver == self.server.server_id]
+        if mine and self.server.driver is not None:
+            self.server.driver.receive(mine)
+        now_ms = self._clock.now_ms()
+        self.server.tick(now_ms)
+        if self.server.is_ready:
+            self._decide(now_ms)
+        if self.server.is_ready:
+            self._campaign_as_founder()
+            self._do_duties()
+            self._greet(now_ms)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        server = self.server
+        if server.over is not None:
+            self.close()
+            return
+        deadlines = [server.deadline_ms]
+        if server.is_ready:
+            deadlines.append(server.acquaintances.deadline_ms(self._settled()))
+            if server.founding is not None:
+                deadlines.append(server.founding.deadline_ms)
+        self._timer.set(min((ms for ms in deadlines if ms is not None), default=None))
+
+    def _decide(self, now_ms: int) -> None:
+        """Take the next step towards a cluster."""
+        server = self.server
+        if server.founding is None:
+            return
+        decision = server.founding.decide(now_ms)
+        for server_id in decision.offer_to:
+            body = [server.server_id, server_id]
+            self._post(address_of(server_id), greeting.OFFER, body, cluster_named_after(server.server_id))
+        if decision.start_afresh:
+            server.start_afresh(may_found=True)
+        elif decision.found_with:
+            self._has_founded = True
+            server.found(cluster_named_after(server.server_id), decision.found_with)
+
+    def _campaign_as_founder(self) -> None:
+        """Once the founding is durable, tell the other voters and stand for election."""
+        server = self.server
+        if not self._has_founded or server.driver is None:
+            return
+        self._has_founded = False
+        for voter in server.driver.raft.configuration.voters:
+            if voter != server.server_id:
+                self._tell_founding(voter)
+        self._campaign_first()
+
+    def _campaign_first(self) -> None:
+        """Stand for the election of a new cluster's first leader, unless somebody did already."""
+        server = self.server
+        raft = server.raft
+        if server.driver is None or raft is None or raft.current_term > 1 or raft.leader_id is not None:
+            return
+        if server.identity.incarnation == self._cluster_id:
+            server.was_told_to_campaign = True
+            server.driver.change(lambda raft: raft.campaign())
+
+    def _tell_founding(self, server_id: ServerId) -> None:
+        """Send a blank server the configuration that the cluster was founded with, if it was in it."""
+        raft = self.server.raft
+        if raft is None or raft.log.first_index > 1 or not raft.log.last_index:
+            return
+        voters = raft.log.configuration_at(1).voters
+        if server_id in voters:
+            self._post(address_of(server_id), greeting.FOUND, list(voters))
+
+    # What arrives
+
+    def _handle(self, address: str, payload: Any, messages: list[Message]) -> None:
+        """Handle one payload; Raft's messages are collected in `messages`."""
+        if address not in self.server.acquaintances.links:
+            return  # left since it arrived
+        cluster_id, kind, body = greeting.open_payload(payload)
+        if kind == greeting.RAFT:
+            self._got_messages(address, cluster_id, payload, messages)
+        elif kind == greeting.HELLO:
+            self._got_hello(address, cluster_id, greeting.read_hello(body))
+        elif kind == greeting.OFFER:
+            self._got_offer(address, *greeting.read_ids(body, 2))
+        elif kind == greeting.ACCEPT:
+            (acceptor,) = greeting.read_ids(body, 1)
+            greeting.check_sender(acceptor, address)
+            if self.server.founding is not None and cluster_id == self.server.identity.incarnation:
+                self.server.founding.accepted(acceptor)
+        elif kind == greeting.FOUND:
+            self._got_found(cluster_id, greeting.read_ids(body))
+        elif greeting.read_ids(body, 1) == [self.server.server_id] and cluster_id == self._cluster_id:
+            self.server.start_afresh(may_found=False)
+
+    def _got_messages(
+        self, address: str, cluster_id: str | None, payload: list[Any], messages: list[Message]
+    ) -> None:
+        server = self.server
+        if cluster_id is None:
+            raise RemoteProtocolError(f"{address!r} sent Raft's messages without a cluster id")
+        decoded = [decode_message(encoded) for encoded in payload[-1]]
+        for message in decoded:
+            greeting.check_sender(message.sender, address)
+        mine = [message for message in decoded if message.receiver == server.server_id]
+        if self._cluster_id is None and self._may_be_added_by(address, mine):
+            self._inbox.appendleft((address, payload))  # to be handled as a member
+            server.join_cluster(cluster_id)
+            return
+        if cluster_id != self._cluster_id or len(mine) < len(decoded):
+            self._say_hello(address, wants_answer=True)
+            return
+        if server.founding is not None:
+            server.founding.sign_of_cluster(self._clock.now_ms())
+        if any(isinstance(message, TimeoutNow) for message in mine):
+            server.was_told_to_campaign = True
+        if server.retired or server.is_dissolving:
+            self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
+        messages.extend(message for message in mine if message.sender not in server.retired)
+
+    def _may_be_added_by(self, address: str, messages: list[Message]) -> bool:
+        """Whether these messages, to a server without a cluster, come from a leader that may add it."""
+        members = self.server.founding.members if self.server.founding is not None else None
+        is_wanted = members is None or address in members
+        return is_wanted and any(
+            isinstance(message, AppendEntries | Heartbeat | InstallSnapshot) for message in messages
+        )
+
+    def _got_hello(self, address: str, cluster_id: str | None, hello: greeting.Hello) -> None:
+        greeting.check_sender(hello.server_id, address)
+        server = self.server
+        server.acquaintances.heard(address, cluster_id, hello, self._clock.now_ms())
+        self._has_duty = True
+        if cluster_id is not None:
+            self._tell_those_who_are_over(address, cluster_id, {hello.server_id})
+        if hello.wants_answer:
+            self._say_hello(address, wants_answer=False)
+        if cluster_id is not None and cluster_id == self._cluster_id:
+            if hello.is_blank:
+                self._tell_founding(hello.server_id)
+            else:
+                self._campaign_first()  # it may have been asked for its vote before it was told
+        self._report_lost_state(address, hello)
+        self._report_conflict(address, cluster_id, hello)
+
+    def _got_offer(self, address: str, founder: ServerId, receiver: ServerId) -> None:
+        greeting.check_sender(founder, address)
+        server = self.server
+        if receiver != server.server_id or server.founding is None:
+            self._say_hello(address, wants_answer=True)
+            return
+        if not server.founding.accepts(founder, self._clock.now_ms()):
+            return
+        cluster_id = cluster_named_after(founder)
+        if self._cluster_id is None:
+            # Comes back here when that is durable, or when the founder asks again.
+            self._inbox.appendleft((address, greeting.seal(cluster_id, greeting.OFFER, [founder, receiver])))
+            server.join_cluster(cluster_id)
+        else:
+            self._post(address, greeting.ACCEPT, [server.server_id])
+
+    def _got_found(self, cluster_id: str | None, voters: list[ServerId]) -> None:
+        server = self.server
+        if server.founding is None or cluster_id is None or cluster_id != self._cluster_id:
+            return
+        if server.server_id in voters and cluster_id in map(cluster_named_after, voters):
+            server.found(cluster_id, voters)
+
+    # What is said
+
+    @property
+    def _cluster_id(self) -> str | None:
+        return self.server.identity.cluster_id
+
+    def _greet(self, now_ms: int) -> None:
+        server = self.server
+        is_patient = server.founding is None or not server.identity.may_found
+        for address in server.acquaintances.due(self._settled(), now_ms, patient=is_patient):
+            self._say_hello(address, wants_answer=True)
+
+    def _say_hello(self, address: str, *, wants_answer: bool) -> None:
+        server = self.server
+        hello = greeting.Hello(
+            server.server_id,
+            server.is_blank,
+            server.identity.may_found,
+            server.has_data,
+            server.role is Role.LEADER,
+            server.founding.members if server.founding is not None else None,
+            wants_answer,
+        )
+        if server.acquaintances.is_news(address, (self._cluster_id, hello), self._clock.now_ms()):
+            self._write(address, greeting.seal_hello(self._cluster_id, hello))
+
+    def _post(self, address: str, kind: str, body: list[Any], cluster_id: str | None = None) -> None:
+        if address in self.server.acquaintances.links:
+            self._write(address, greeting.seal(cluster_id or self._cluster_id, kind, body))
+
+    def _settled(self) -> list[str]:
+        """Return the addresses that need no greeting: both ends are members and know it."""
+        server = self.server
+        if server.driver is None or server.is_blank or server.is_dissolving:
+            return []
+        members = server.driver.raft.configuration.servers
+        if server.server_id not in members:
+            return []
+        return [
+            address
+            for address, link in server.acquaintances.links.items()
+            if link.hello is not None
+            and link.cluster_id == self._cluster_id
+            and link.hello.server_id in members
+        ]
+
+    def _tell_those_who_are_over(self, address: str, cluster_id: str, senders: set[ServerId]) -> None:
+        """Tell servers that do not know it yet that they were removed, or that their cluster has yielded."""
+        server = self.server
+        for sender in senders:
+            is_removed = cluster_id == self._cluster_id and sender in server.retired
+            is_dissolved = cluster_id in server.dissolved and cluster_id != self._cluster_id
+            if is_removed or is_dissolved:
+                self._post(address, greeting.OVER, [sender], cluster_id)
+
+    def _report_lost_state(self, address: str, hello: greeting.Hello) -> None:
+        raft = self.server.raft
+        if raft is None:
+            return
+        for member in raft.configuration.servers:
+            if (
+                address_of(member) == address
+                and member != hello.server_id
+                and member not in self.server.retired
+            ):
+                self._tell_once(
+                    hello.server_id,
+                    StorageError(
+                        f"the server at {address!r} came back without its state: it is a new server now, "
+                        "without the old one's vote, and the leader replaces it; was its storage lost?"
+                    ),
+                )
+
+    def _report_conflict(self, address: str, cluster_id: str | None, hello: greeting.Hello) -> None:
+        if cluster_id in {None, self._cluster_id} or not (hello.has_data and self.server.has_data):
+            return
+        self._tell_once(
+            (self._cluster_id, cluster_id),
+            ClusterConflictError(
+                f"the server at {address!r} belongs to cluster {cluster_id}, this one to {self._cluster_id}, "
+                f"and both hold data; to give this one's up, await yield_to({cluster_id!r})"
+            ),
+        )
+
+    def _tell_once(self, about: object, error: WebraftError) -> None:
+        if about in self._told:
+            return
+        if len(self._told) >= MAX_TOLD:
+            self._told.clear()
+        self._told[about] = None
+        self._report(error)
+
+    # A leader's duties
+
+    def _do_duties(self) -> None:
+        """As leader, make one more member of who is linked, or give way to a stronger cluster."""
+        server = self.server
+        driver = server.driver
+        if driver is None or server.role is not Role.LEADER or self._cluster_id is None:
+            self.unwanted.clear()
+            return
+        if not self._has_duty or not driver.raft.can_change_configuration():
+            return
+        self._has_duty = False
+        heard = list(server.acquaintances.heard_lately(self._clock.now_ms()))
+        stronger = stronger_cluster(self._cluster_id, has_data=server.has_data, heard=heard)
+        if stronger is not None:
+            self._yield_to(stronger)
+            return
+        change = wanted_change(
+            driver.raft.configuration,
+            server.server_id,
+            self._cluster_id,
+            heard,
+            self.unwanted,
+            server.retired,
+        )
+        if change is None:
+            self.unwanted.clear()
+            return
+        self._has_duty = True  # there may be more, once this one is committed
+        self._carry_out(change)
+
+    def _carry_out(self, change: Change) -> None:
+        driver = self.server.driver
+        assert driver is not None, "duties are a leader's"
+        leaving, joining = change
+        if leaving is not None and joining is not None:
+            driver.change(lambda raft: raft.replace_server(leaving, joining))
+        elif joining is not None:
+            driver.change(lambda raft: raft.add_server(joining))
+        elif leaving is not None:
+            driver.change(lambda raft: raft.remove_server(leaving))
+
+    def _yield_to(self, cluster_id: str) -> None:
+        driver = self.server.driver
+        assert driver is not None, "duties are a leader's"
+        if self._yielded_in == driver.raft.current_term:
+            return
+        data = yield_data(cluster_id, is_chosen=False)
+        try:
+            driver.change(lambda raft: raft.propose([data], EntryKind.YIELD))
+        except (NotLeaderError, OverloadedError):
+            self._has_duty = True  # handing over, or full: later
+        else:
+            self._yielded_in = driver.raft.current_term
+
+
+def _size(message: Message) -> int:
+    if isinstance(message, AppendEntries):
+        return sum([entry.size for entry in message.entries])
+    if isinstance(message, InstallSnapshot):
+        return len(message.data or "")
+    if isinstance(message, Propose):
+        return sum([len(command) for command in message.commands])
+    return 0

@@ -1,0 +1,425 @@
+"""webraft's API: one Raft server behind events, for applications that bring their own transport.
+
+This file is what applications see, and the translation of the core's state into
+webraft's words. How the server lives is in `server`, whom it talks to in
+`correspondence`, how commands reach handlers in `application`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+from collections.abc import Awaitable, Iterable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from webraft_web.clock import AsyncioClock, Clock
+from webraft_web.core.entry import Committed, EntryKind, address_of
+from webraft_web.core.errors import (
+    BadArgumentError,
+    ConfigError,
+    LocalProtocolError,
+    NotLeaderError,
+    TransportError,
+    WebraftError,
+)
+from webraft_web.core.role import Role
+from webraft_web.correspondence import Correspondence
+from webraft_web.emitter import Emitter
+from webraft_web.json_text import to_json_text
+from webraft_web.leader_duties import yield_data
+from webraft_web.node_instance import NodeInstance
+from webraft_web.server import Server
+from webraft_web.storage.base import Storage
+from webraft_web.storage.memory import MemoryStorage
+from webraft_web.timeouts import OverridableTimeouts
+from webraft_web.transfer import Transfer
+from webraft_web.wire import MAX_ID_LENGTH
+
+STATES: Final = {
+    Role.LEADER: "leader",
+    Role.CANDIDATE: "candidate",
+    Role.PRE_CANDIDATE: "candidate",
+    Role.FOLLOWER: "follower",
+}
+MAX_ADDRESS_LENGTH: Final = MAX_ID_LENGTH - 32
+
+
+class RaftInterface(Emitter):
+    """One server of a Raft cluster. Subclasses implement `create_instance`.
+
+    It belongs to the event loop that runs while it is constructed, and begins to
+    work in that loop's next turn, so that joins and listeners may follow first.
+
+    Args:
+        address: Where others reach this server; None for a random one.
+        members: The addresses of a fixed cluster, this one included; None founds with whoever is there.
+        storage: What keeps its state; None keeps it in memory.
+        clock: Where time comes from; None for the event loop's.
+
+    Raises:
+        ConfigError: If options or timeouts contradict each other.
+        LocalProtocolError: If no event loop is running.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        members: Iterable[str] | None = None,
+        storage: Storage | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__()
+        if address is not None:
+            _check_address(address)
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError as error:
+            raise LocalProtocolError(
+                f"{type(self).__name__} needs a running event loop: construct it inside a coroutine, "
+                "as in asyncio.run(main())"
+            ) from error
+        self._nodes: dict[str, NodeInstance] = {}
+        self._last_state = "follower"
+        self._last_term = 0
+        self._lost_writes: dict[str, int] = {}
+        self._transfer: Transfer | None = None
+        self._is_closed = False
+        timeouts = OverridableTimeouts(self, self._report)
+        try:
+            timeouts.check()
+        except ConfigError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - a property that needs what the subclass has not set yet: read later
+            pass
+        own_clock = clock or AsyncioClock(self._loop)
+        member_list = None if members is None else _member_list(members, address)
+        self._correspondence = Correspondence(own_clock, self._write, self._report, self._on_changed)
+        self._server = Server(
+            address,
+            member_list,
+            storage or MemoryStorage(),
+            own_clock,
+            timeouts,
+            self._listeners,
+            self._correspondence,
+        )
+        self._correspondence.server = self._server
+        self._listeners.on_changed = self._server.handlers_changed
+        own_clock.call_soon(lambda: self._start(member_list or []))
+
+    def _start(self, members: Iterable[str]) -> None:
+        if self._server.over is None:
+            for member in members:
+                if member != self.address and member not in self._nodes:
+                    self.join(member)
+            self._server.start()
+
+    # To be implemented, or overridden
+
+    def create_instance(self, address: str) -> NodeInstance:
+        """Return the node through which the server at `address` is reached."""
+        raise NotImplementedError(f"{type(self).__name__} must implement create_instance({address!r})")
+
+    @property
+    def election_timeout(self) -> float:
+        """How long a candidate waits for votes before trying again, in milliseconds; read anew each time."""
+        return random.randint(150, 300)  # noqa: S311 - it only has to differ between servers
+
+    @property
+    def heartbeat_frequency(self) -> float:
+        """How often a leader sends heartbeats: its period, in milliseconds; read anew each time."""
+        return 100
+
+    @property
+    def heartbeat_timeout(self) -> float:
+        """How long a follower waits for its leader, in milliseconds; read anew each time."""
+        return random.randint(200, 250)  # noqa: S311 - it only has to differ between servers
+
+    @property
+    def message_timeout(self) -> float:
+        """How long `propose` waits for a leader, and for its answer, in milliseconds."""
+        return 3000
+
+    # Others
+
+    def join(self, address: str) -> None:
+        """Open a link to the server at `address`; the leader also makes it a member."""
+        _check_address(address)
+        self._server.refuse_if_over()
+        if address == self.address:
+            raise BadArgumentError(f"{address!r} is this server's own address; join the others")
+        if address not in self._nodes:
+            self._nodes[address] = self.create_instance(address)
+        self._correspondence.joined(address)
+        self.emit("join", address)
+
+    def leave(self, address: str) -> None:
+        """Close the link to the server at `address`; the leader also removes it from the cluster."""
+        _check_address(address)
+        self._server.refuse_if_over()
+        node = self._nodes.pop(address, None)
+        if node is not None:
+            self._correspondence.left(address)
+            self._close_node(node)
+        self.emit("leave", address)
+
+    def got_data(self, from_address: str, payload: Any) -> None:
+        """Take in what the server at `from_address` wrote; it is handled soon after this has returned."""
+        self._correspondence.got(from_address, payload)
+
+    # Commands
+
+    async def propose(self, command: Any) -> Committed:
+        """Have `command`, any JSON value, appended to the log of every server, and applied here.
+
+        Raises:
+            BadArgumentError: JSON cannot carry it.
+            NotLeaderError: No leader was found within `message_timeout`; it was not appended.
+            OutcomeUnknownError: It may or may not be committed.
+            OverloadedError: Too many bytes wait to be committed; it was not appended.
+        """
+        future: asyncio.Future[Committed] = self._loop.create_future()
+
+        def settled(outcome: Committed | WebraftError) -> None:
+            if future.done():
+                return  # whoever waited was cancelled
+            if isinstance(outcome, WebraftError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self._server.propose(to_json_text(command), EntryKind.COMMAND, settled, self._answer_timeout())
+        return await future
+
+    async def yield_to(self, cluster_id: str) -> None:
+        """Give up this cluster and all its data, so that its servers may be added to another.
+
+        Returns once this server has started afresh. Its handlers will then be
+        offered the other cluster's commands, from the first one on.
+
+        Raises:
+            BadArgumentError: No server of such a cluster has been heard.
+            NotLeaderError, OutcomeUnknownError: As for `propose`.
+        """
+        links = self._server.acquaintances.links.values()
+        others = {link.cluster_id for link in links if link.cluster_id not in {None, self.cluster_id}}
+        if cluster_id not in others:
+            raise BadArgumentError(
+                f"cannot yield to {cluster_id!r}; the other clusters heard are {others or 'none'}"
+            )
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def settled(error: WebraftError | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        data = yield_data(cluster_id, is_chosen=True)
+        self._server.yield_cluster(data, settled, self._answer_timeout())
+        await future
+
+    async def transfer_leadership(self, address: str | None = None) -> None:
+        """On the leader, hand the office over; returns once the other server leads (§3.10).
+
+        Args:
+            address: Who is to lead; None for the voter whose log is nearest to this one's.
+
+        Raises:
+            NotLeaderError: This server does not lead.
+            BadArgumentError: `address` is no voter's.
+            OutcomeUnknownError: The other did not take over in time; it may yet.
+        """
+        self._server.refuse_if_over()
+        driver = self._server.driver
+        if driver is None or not self.is_leader:
+            raise NotLeaderError("only the leader can hand over its office", self.leader_id)
+        self._transfer = transfer = Transfer(driver, address, self._loop.create_future())
+        await transfer.complete(2 * self.heartbeat_timeout + 2 * self.election_timeout)
+
+    def _answer_timeout(self) -> float:
+        """How long to wait for an answer: as the leader's node says, if there is one."""
+        node = self._nodes.get(self.leader_id or "")
+        return self.message_timeout if node is None else node.message_timeout
+
+    # What is known
+
+    @property
+    def address(self) -> str:
+        """This server's address."""
+        return self._server.identity.address
+
+    @property
+    def cluster_id(self) -> str | None:
+        """The cluster that this server belongs to, None before there is one."""
+        return self._server.identity.cluster_id
+
+    @property
+    def nodes(self) -> dict[str, NodeInstance]:
+        """The links, by address; a copy."""
+        return dict(self._nodes)
+
+    @property
+    def members(self) -> dict[str, str]:
+        """The cluster's members as this server knows them: address → "voter" or "non_voting"."""
+        raft = self._server.raft
+        if raft is None:
+            return {}
+        return {
+            **{address_of(server_id): "voter" for server_id in raft.configuration.voters},
+            **{address_of(server_id): "non_voting" for server_id in raft.configuration.non_voting},
+        }
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this server leads, as far as it knows."""
+        return self.state == "leader"
+
+    @property
+    def state(self) -> str:
+        """`leader`, `candidate` or `follower`."""
+        return STATES[self._server.role]
+
+    @property
+    def leader_id(self) -> str | None:
+        """The leader's address, None if there is none or it is not known."""
+        leader_id = self._server.leader_id
+        return None if leader_id is None else address_of(leader_id)
+
+    @property
+    def current_term(self) -> int:
+        """The latest term that this server has seen."""
+        raft = self._server.raft
+        return 0 if raft is None else raft.current_term
+
+    @property
+    def commit_index(self) -> int:
+        """The index of the last entry known to be committed, 0 for none."""
+        raft = self._server.raft
+        return 0 if raft is None else raft.commit_index
+
+    @property
+    def last_applied(self) -> int:
+        """The index of the last entry that is applied here, 0 for none."""
+        return self._server.last_applied
+
+    # The end
+
+    def close(self) -> Awaitable[None]:
+        """Stop this server like a crash would: no farewell, no hand-over. May be awaited, or not.
+
+        Commands that are still pending raise OutcomeUnknownError.
+        """
+        if not self._is_closed:
+            self._is_closed = True
+            self._correspondence.close()
+            self._server.close()
+            if self._transfer is not None:
+                self._transfer.give_up()
+            for node in self._nodes.values():
+                self._close_node(node)
+            self._nodes.clear()
+        handlers = self._listeners.cancel()
+        if handlers:
+            return self._loop.create_task(_ended(handlers))
+        ended: asyncio.Future[None] = self._loop.create_future()
+        ended.set_result(None)
+        return ended
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.address!r} {self.state}, term {self.current_term}>"
+
+    # From the server below
+
+    def _write(self, address: str, payload: Any) -> None:
+        """Hand a payload to a node; whatever goes wrong there counts as loss."""
+        node = self._nodes.get(address)
+        if node is None:
+            return
+        try:
+            result: Any = node.write(payload)  # type: ignore[func-returns-value]
+        except Exception as error:  # noqa: BLE001 - a transport may raise anything
+            self._write_failed(address, error)
+            return
+        if result is not None and inspect.isawaitable(result):
+            self._listeners.run("write", result, lambda _, error: self._write_failed(address, error))
+
+    def _write_failed(self, address: str, error: BaseException | None) -> None:
+        """Report the 1st, 2nd, 4th, 8th… failure: a transport that is down fails at every heartbeat."""
+        if error is None or self._is_closed:
+            return
+        self._lost_writes[address] = count = self._lost_writes.get(address, 0) + 1
+        if count & (count - 1) == 0:
+            failure = TransportError(f"writing to {address!r} failed {count} times, lastly with {error!r}")
+            failure.__cause__ = error
+            self._report(failure)
+
+    def _close_node(self, node: NodeInstance) -> None:
+        try:
+            node.close()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._listeners.failed("close", error)
+
+    def _report(self, error: WebraftError) -> None:
+        self.emit("error", error)
+
+    def _on_changed(self) -> None:
+        """Emit what has happened to the role since the last time."""
+        if self._transfer is not None:
+            self._transfer.look()
+        role, term, before = self._server.role, self.current_term, self._last_state
+        state = STATES[role]
+        is_new_election = state != "follower" and (before == "follower" or term > self._last_term)
+        self._last_state, self._last_term = state, term
+        if is_new_election and before != "leader":
+            if before == "follower" and not self._server.was_told_to_campaign:
+                self.emit("heartbeat timeout")
+            self.emit("start election")
+        self._server.was_told_to_campaign = False
+        if state == before:
+            return
+        if state == "leader" and before == "follower":
+            self._emit_state("candidate")  # it was, if only for a moment
+        self._emit_state(state)
+
+    def _emit_state(self, state: str) -> None:
+        self.emit("state changed", state)
+        self.emit(state)
+
+
+async def _ended(tasks: list[asyncio.Future[Any]]) -> None:
+    """Wait until cancelled handlers have ended."""
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _check_address(address: object) -> None:
+    if not isinstance(address, str) or not 0 < len(address) <= MAX_ADDRESS_LENGTH:
+        raise BadArgumentError(
+            f"an address is a text of 1 to {MAX_ADDRESS_LENGTH} characters, got {str(address)[:40]!r}"
+        )
+
+
+def _member_list(members: Iterable[str], address: str | None) -> list[str]:
+    """Return the members without repetition, as given by someone who is one of them."""
+    result = list(dict.fromkeys(members))
+    for member in result:
+        _check_address(member)
+    if address is None or address not in result:
+        raise ConfigError(f"members must include this server's own address {address!r}, got {result}")
+    return result

@@ -1,0 +1,408 @@
+"""The life of one server at one address: fresh, founding, member, removed, fresh again.
+
+Between webraft's façade above and the driver below. A driver runs one identity
+in one cluster; here is what comes before, between and after that. Sending and
+hearing is in `correspondence`, cold starts in `founding`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from webraft_web.application import Application, Place
+from webraft_web.clock import Clock
+from webraft_web.core.config import Config
+from webraft_web.core.entry import (
+    Committed,
+    Configuration,
+    Entry,
+    EntryKind,
+    HardState,
+    ServerId,
+    make_server_id,
+)
+from webraft_web.core.errors import (
+    ConfigError,
+    LocalProtocolError,
+    OutcomeUnknownError,
+    StorageError,
+    WebraftError,
+)
+from webraft_web.core.message import Message
+from webraft_web.core.raft import Raft
+from webraft_web.core.ready import RestoredState
+from webraft_web.core.role import Role
+from webraft_web.driver import Driver
+from webraft_web.emitter import Listeners
+from webraft_web.founding import Acquaintances, Founding
+from webraft_web.leader_duties import is_void
+from webraft_web.pending import PendingProposals, Settled
+from webraft_web.storage.base import Batch, Identity, Storage, StoredState
+from webraft_web.timeouts import OverridableTimeouts
+
+MIN_MEND_MS = 2000
+MIN_DEMOTE_MS = 10_000
+"""See `core.config.Config`; longer where the timeouts are."""
+
+
+class Outlet(Protocol):
+    """What a server needs from above."""
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Carry Raft's messages to their receivers, now or never."""
+
+    def report(self, error: WebraftError) -> None:
+        """Tell the application that something is wrong."""
+
+    def changed(self) -> None:
+        """Learn that role, term, leader, cluster or identity may have changed."""
+
+    def wake(self) -> None:
+        """Learn that `deadline_ms` may have changed."""
+
+
+class Server:
+    """One address's server, from `start` to `close`.
+
+    Args:
+        address: Where it can be reached; None takes the stored one, or a random one.
+        members: The fixed cluster that it belongs to, None for any.
+        storage: What it must not forget.
+        clock: Where time comes from.
+        timeouts: Its waits.
+        listeners: The application's handlers.
+        outlet: Who carries messages and hears of changes.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        members: Sequence[str] | None,
+        storage: Storage,
+        clock: Clock,
+        timeouts: OverridableTimeouts,
+        listeners: Listeners,
+        outlet: Outlet,
+    ) -> None:
+        self.identity = Identity(address or _random_id(), _random_id())
+        self.driver: Driver | None = None
+        self.founding: Founding | None = None
+        """Only while its log is empty."""
+        self.acquaintances = Acquaintances()
+        self.retired: dict[ServerId, None] = {}
+        """Ids that were members of this cluster and are no more; they never will be again."""
+        self.dissolved: dict[str, None] = {}
+        """Clusters that this server saw yield."""
+        self.is_dissolving = False
+        """This cluster has yielded; what is left to do is to let the others know."""
+        self.was_told_to_campaign = False
+        """The next election is not for want of a leader."""
+        self.is_ready = False
+        """It knows who it is, and is not just becoming another."""
+        self.over: WebraftError | None = None
+        """Why it does nothing any more."""
+        self._address = address
+        self._members = members
+        self._storage = storage
+        self._clock = clock
+        self._timeouts = timeouts
+        self._outlet = outlet
+        self._pending = PendingProposals()
+        self._yielding: list[Callable[[WebraftError | None], None]] = []
+        self._committed_configuration = Configuration()
+        self._application = Application(
+            listeners,
+            clock,
+            on_configuration=self._on_configuration,
+            on_yield=self._on_yield,
+            on_refreshed=self._on_refreshed,
+        )
+        self._dissolve_due_ms: int | None = None
+
+    # What it is
+
+    @property
+    def server_id(self) -> ServerId:
+        return make_server_id(self.identity.address, self.identity.incarnation)
+
+    @property
+    def raft(self) -> Raft | None:
+        return self.driver.raft if self.driver is not None else None
+
+    @property
+    def role(self) -> Role:
+        return Role.FOLLOWER if self.driver is None or self.is_dissolving else self.driver.raft.role
+
+    @property
+    def leader_id(self) -> ServerId | None:
+        return None if self.driver is None or self.is_dissolving else self.driver.raft.leader_id
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether its log is empty: nothing depends on it yet."""
+        return self.driver is None or self.driver.raft.log.last_index == 0
+
+    @property
+    def has_data(self) -> bool:
+        """Whether its cluster has committed a command of the application."""
+        return self.driver is not None and self.driver.raft.first_command_index > 0 and not self.is_dissolving
+
+    @property
+    def last_applied(self) -> int:
+        return self._application.completed
+
+    def handlers_changed(self) -> None:
+        """Look again whom the application still lets be waited for."""
+        self._application.listeners_changed()
+
+    # Its life
+
+    def start(self) -> None:
+        """Find out who this server is, and go on from there."""
+        if self.over is None:
+            self._storage.load(self._loaded)
+
+    def close(self) -> None:
+        """Stop like a crash: nothing more is sent, nobody is told."""
+        self._end(OutcomeUnknownError("this server was closed before the outcome was known"))
+
+    def found(self, cluster_id: str, voters: Sequence[ServerId]) -> None:
+        """Begin as a voter of a new cluster: every one of its voters begins like this."""
+        entry = Entry(1, 1, EntryKind.CONFIGURATION, configuration=Configuration(tuple(voters)))
+        # A blank server is no member by its own log, so it never voted: only the term has to be kept.
+        term = self.driver.raft.current_term if self.driver is not None else 0
+        hard_state = HardState(max(term, 1), None, 1)
+        identity = self.identity._replace(cluster_id=cluster_id)
+        self._become(StoredState(identity, hard_state, None, (entry,)))
+
+    def join_cluster(self, cluster_id: str) -> None:
+        """Belong to a cluster from now on, with an empty log."""
+        self._become(StoredState(self.identity._replace(cluster_id=cluster_id)))
+
+    def start_afresh(self, *, may_found: bool) -> None:
+        """Become a new server at the same address: an identity that is over never comes back."""
+        self._become(StoredState(Identity(self.identity.address, _random_id(), None, may_found)))
+
+    def _become(self, stored: StoredState) -> None:
+        """End the present life, make the next one durable, and begin it."""
+        self.is_ready = False
+        driver, self.driver = self.driver, None
+        error = OutcomeUnknownError("this server was removed from its cluster before the outcome was known")
+        self._pending.fail(error, handed_over_only=True)
+        batch = Batch(True, stored.identity, stored.hard_state, stored.snapshot, stored.entries)
+
+        def written(error: StorageError | None) -> None:
+            if error is not None:
+                self._fail(error)
+            elif self.over is None:
+                self._enter(stored)
+
+        if driver is None:
+            self._storage.persist(batch, written)
+        else:
+            driver.stop(lambda: self._storage.persist(batch, written))
+
+    def _loaded(self, stored: StoredState | StorageError | None) -> None:
+        if self.over is not None:
+            return
+        if isinstance(stored, StorageError):
+            self._fail(stored)
+        elif stored is None:
+            self._become(StoredState(self.identity))
+        elif self._address not in {None, stored.identity.address}:
+            self._fail(
+                ConfigError(
+                    f"this storage belongs to the server at {stored.identity.address!r}, not to one at "
+                    f"{self._address!r}; give each server a storage of its own"
+                )
+            )
+        else:
+            self._enter(stored)
+
+    def _enter(self, stored: StoredState) -> None:
+        """Begin to live with what is durable."""
+        self.identity = stored.identity
+        self.is_dissolving = False
+        self._dissolve_due_ms = None
+        self.retired = {}
+        now_ms = self._clock.now_ms()
+        self.acquaintances.patience_ms = self._timeouts.heartbeat_timeout_ms()
+        self.acquaintances.period_ms = self._timeouts.heartbeat_interval_ms()
+        self.founding = Founding(stored.identity, self._members, self.acquaintances, now_ms)
+        self.acquaintances.greet_all(now_ms)
+        if stored.identity.cluster_id is not None:
+            self._run(stored, stored.identity.cluster_id, now_ms)
+        self.is_ready = True
+        self._on_batch()
+
+    def _run(self, stored: StoredState, cluster_id: str, now_ms: int) -> None:
+        self._committed_configuration = (
+            stored.snapshot.configuration if stored.snapshot is not None else Configuration()
+        )
+        patience_ms = self._timeouts.heartbeat_timeout_ms()
+        config = Config(
+            self.server_id,
+            self._timeouts,
+            mend_after_ms=max(MIN_MEND_MS, 5 * patience_ms),
+            demote_after_ms=max(MIN_DEMOTE_MS, 20 * patience_ms),
+        )
+        raft = Raft(config, RestoredState(stored.hard_state, stored.snapshot, tuple(stored.entries)), now_ms)
+        self._application.begin(cluster_id, stored.snapshot)
+        self.driver = Driver(
+            raft,
+            self._storage,
+            self._clock,
+            machine=_Compactable(self._application, raft),
+            send=self._outlet.send,
+            on_batch=self._on_batch,
+            on_stopped=self._fail,
+        )
+
+    def _on_batch(self) -> None:
+        if self.founding is not None and self.driver is not None and not self.is_blank:
+            self.founding = None
+            self._pending.hand_over(self.driver)
+        self._outlet.changed()
+
+    def _fail(self, error: WebraftError) -> None:
+        """End because something is broken that this server cannot do without."""
+        if self.over is None:
+            self._end(error)
+            self._outlet.report(error)
+            self._outlet.changed()
+
+    def _end(self, error: WebraftError) -> None:
+        if self.over is not None:
+            return
+        self.over = error
+        self.is_ready = False
+        self.founding = None
+        self._application.stop()
+        driver, self.driver = self.driver, None
+        if driver is None:
+            self._storage.close()
+        else:
+            driver.stop(self._storage.close)
+        yielding, self._yielding = self._yielding, []
+        for settled in yielding:
+            settled(error)
+        self._pending.fail(error)
+
+    # What the application asks for
+
+    def propose(self, command: str, kind: EntryKind, settled: Settled, timeout_ms: float) -> None:
+        """Have a command appended and applied; wait for a cluster, and for a leader, so long."""
+        self.refuse_if_over()
+        self._pending.add(command, kind, settled, self._clock.now_ms() + round(timeout_ms))
+        if self.driver is not None and self.is_ready and not (self.is_blank or self.is_dissolving):
+            self.driver.message_timeout_ms = round(timeout_ms)
+            self._pending.hand_over(self.driver)
+        else:
+            self._outlet.wake()
+
+    def yield_cluster(
+        self, data: str, settled: Callable[[WebraftError | None], None], timeout_ms: float
+    ) -> None:
+        """Propose to dissolve this cluster; settled once this server starts afresh."""
+
+        def appended(outcome: Committed | WebraftError) -> None:
+            if isinstance(outcome, WebraftError) and settled in self._yielding:
+                self._yielding.remove(settled)
+                settled(outcome)
+
+        self.refuse_if_over()
+        self._yielding.append(settled)
+        self.propose(data, EntryKind.YIELD, appended, timeout_ms)
+
+    def refuse_if_over(self) -> None:
+        """Raise why this server does nothing any more, if so."""
+        if isinstance(self.over, OutcomeUnknownError):
+            raise LocalProtocolError(f"the server at {self.identity.address!r} is closed; create another one")
+        if self.over is not None:
+            raise self.over
+
+    # Time
+
+    def tick(self, now_ms: int) -> None:
+        """Do what time alone makes due."""
+        self._pending.expire(now_ms)
+        if self._dissolve_due_ms is not None and now_ms >= self._dissolve_due_ms:
+            self._leave_dissolved()
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When `tick` is next wanted, None for never."""
+        return min(
+            (ms for ms in (self._pending.deadline_ms, self._dissolve_due_ms) if ms is not None), default=None
+        )
+
+    # What was committed
+
+    def _on_configuration(self, configuration: Configuration) -> None:
+        before, self._committed_configuration = self._committed_configuration, configuration
+        gone = set(before.servers) - set(configuration.servers)
+        self.retired.update(dict.fromkeys(sorted(gone)))
+        if self.server_id in gone:
+            self.start_afresh(may_found=False)
+
+    def _on_yield(self, entry: Entry) -> None:
+        """Dissolve this cluster, unless a command came before: then everybody goes on."""
+        assert self.driver is not None, "entries are applied by a driver"
+        raft = self.driver.raft
+        cluster_id = self.identity.cluster_id
+        if cluster_id is None or is_void(entry.data, entry.index, raft.first_command_index):
+            return
+        self.dissolved[cluster_id] = None
+        self._application.hold()
+        is_last = raft.configuration.servers == (self.server_id,)
+        is_leading = raft.role is Role.LEADER and not is_last
+        self.is_dissolving = True
+        # Nothing after this entry is ever applied, so whatever is pending can be proposed elsewhere.
+        self._pending.take_back()
+        if is_leading:
+            # The others have to learn that the entry is committed; only this server can tell them.
+            self._dissolve_due_ms = self._clock.now_ms() + 2 * self._timeouts.heartbeat_timeout_ms()
+            self._outlet.wake()
+        else:
+            self._leave_dissolved()
+
+    def _leave_dissolved(self) -> None:
+        self._dissolve_due_ms = None
+        yielding, self._yielding = self._yielding, []
+        self.start_afresh(may_found=False)
+        for settled in yielding:
+            settled(None)
+
+    def _on_refreshed(self, place: Place) -> None:
+        if self.driver is not None:
+            self.driver.refreshed(*place)
+
+
+class _Compactable:
+    """The application as a state machine whose leader spares its followers a refresh.
+
+    While a follower answers, what it still lacks is kept: to refresh is dear.
+    """
+
+    def __init__(self, application: Application, raft: Raft) -> None:
+        self.apply = application.apply
+        self.restore = application.restore
+        self.refresh = application.refresh
+        self.take_snapshot = application.take_snapshot
+        self._application = application
+        self._raft = raft
+
+    def may_compact_to(self) -> int:
+        index = self._application.may_compact_to()
+        leadership = self._raft.leadership
+        if leadership is None:
+            return index
+        return min(
+            [index, *(peer.match_index for peer in leadership.progress.values() if peer.is_recently_active)]
+        )
+
+
+def _random_id() -> str:
+    return os.urandom(8).hex()
