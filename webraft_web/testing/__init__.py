@@ -1,10 +1,21 @@
 """Tools for testing what is built on, or plugged into, this package.
 
-`run` gives asyncio code virtual time; `check_storage` is the contract every
-storage has to honour.
+`run` gives asyncio code virtual time; `check_storage` and `check_transport` are
+the contracts that every storage and every transport has to honour;
+`MemoryJournal` stands in for IndexedDB, with several pages at it.
 """
 
 from webraft_web.testing.contracts import check_storage
+from webraft_web.testing.journal import MemoryJournal, MemoryJournalStore
 from webraft_web.testing.loop import StalledError, VirtualTimeLoop, run
+from webraft_web.testing.transport import check_transport
 
-__all__ = ["StalledError", "VirtualTimeLoop", "check_storage", "run"]
+__all__ = [
+    "MemoryJournal",
+    "MemoryJournalStore",
+    "StalledError",
+    "VirtualTimeLoop",
+    "check_storage",
+    "check_transport",
+    "run",
+]
