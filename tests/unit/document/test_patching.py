@@ -53,20 +53,19 @@ OPERATIONS = st.one_of(
 )
 def test_patches_do_what_jsonpatch_does(document, patch):
     """The same document down to the order of members, or a conflict at the same operation and no change."""
-    expected, failed = copy.deepcopy(document), None
+    expected, patched = copy.deepcopy(document), clone(document)
+    failed = conflict = None
     try:
         expected = jsonpatch.apply_patch(expected, copy.deepcopy(patch), in_place=True, atomic=True)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         failed = error
-    patched = clone(document)
     try:
         patched = apply_patch(patched, check_patch(copy.deepcopy(patch)))
-    except Conflict as conflict:
-        assert failed is not None, conflict
-        if getattr(failed, "op", None) is not None:
-            assert patch[conflict.position] == failed.op.operation
-    else:
-        assert failed is None, failed
+    except Conflict as error:
+        conflict = error
+    assert (conflict is None) == (failed is None), conflict or failed
+    if getattr(failed, "op", None) is not None:
+        assert patch[conflict.position] == failed.op.operation
     assert json.dumps(patched) == json.dumps(expected)
 
 

@@ -256,7 +256,7 @@ def test_a_tab_that_dies_in_its_turn_costs_the_others_a_bounded_wait():
         began = loop.time()
         for number in range(TURN_LENGTH):
             await doc.patch([add("/y", number)])
-        assert (loop.time() - began) * 1000 < 1_000, "patience is lost once"
+        assert (loop.time() - began) * 1000 < TURN_LENGTH * 5, "patience is lost once"
         assert machine.turns.head is None
 
     run(main())
