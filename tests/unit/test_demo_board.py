@@ -214,7 +214,7 @@ def test_the_log_tells_who_came_went_and_led():
         "this tab joined as aaaa",
         "tab aaaa leads, term 2",
         "tab bbbb joined",
-        "no tab leads, the others are choosing one",
+        "no tab leads just now",
         "tab bbbb left",
         "tab aaaa leads, term 3",
     ]

@@ -67,7 +67,7 @@ class History:
         was_there = is_first and tab != status["tab"]
         self.leads_since = None if tab is None or was_there else self._now_ms()
         if tab is None:
-            self.note("no tab leads, the others are choosing one")
+            self.note("no tab leads just now")
         elif was_there:
             self.note(f"tab {short_id(tab)} leads already")
         else:
