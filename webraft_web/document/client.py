@@ -23,7 +23,7 @@ from webraft_web.core.errors import (
     RemoteProtocolError,
     WebraftError,
 )
-from webraft_web.document.commands import document_text, patch_body, patch_operation, update_body
+from webraft_web.document.commands import patch_body, patch_operation, update_body
 from webraft_web.document.difference import difference
 from webraft_web.document.machine import DocumentMachine
 from webraft_web.document.outbox import Call, Outbox
@@ -31,6 +31,7 @@ from webraft_web.document.reading import Reads
 from webraft_web.document.sessions import Outcome
 from webraft_web.document.values import Json, clone, decode
 from webraft_web.document.waiting import Deadlines, Waiter
+from webraft_web.json_text import to_json_text
 
 T = TypeVar("T")
 
@@ -364,6 +365,6 @@ def _call_for_text(function: Callable[[Json], Json], copy: Json) -> str:
             state.close()
         raise BadArgumentError("the function given to update returned an awaitable; it must be synchronous")
     try:
-        return document_text(copy if state is None else state)
+        return to_json_text(copy if state is None else state)
     except BadArgumentError as error:
         raise BadArgumentError(f"the function given to update returned an unusable state: {error}") from None

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from webraft_web.core.entry import Entry, EntryKind
 from webraft_web.core.errors import BadArgumentError
 from webraft_web.document.patching import Operation, check_patch
-from webraft_web.document.values import MAX_DEPTH, Json, decode, encode, is_within_depth
-from webraft_web.json_text import MAX_SAFE_INTEGER, to_json_text
+from webraft_web.document.values import Json, decode, encode, is_within_depth, nesting_bound
+from webraft_web.json_text import MAX_DEPTH, MAX_SAFE_INTEGER, to_json_text
 
 MAX_COMMAND_SIZE: Final = 8 * 1024 * 1024
 """Characters that one command may have; it travels in one message and one record."""
@@ -72,7 +72,7 @@ def genesis_command(data: object) -> str:
     Raises:
         BadArgumentError: If JSON cannot carry `data`, or it is too large for one command.
     """
-    text = document_text({} if data is None else data)
+    text = to_json_text({} if data is None else data)
     return _check_size(f'{{"k":"genesis","data":{text}}}')
 
 
@@ -87,24 +87,9 @@ def patch_body(operations: object) -> str:
     Raises:
         BadArgumentError: If it is malformed or JSON cannot carry its values.
     """
-    if not isinstance(operations, list | tuple):
-        raise BadArgumentError(f"a patch is a list of operations, not {type(operations).__name__}")
-    text = to_json_text(operations)
-    # Looked at as every replica will read it, so that none can refuse it.
-    check_patch(decode(text))
+    text = to_json_text(operations)  # first, since it may contain itself
+    check_patch(operations, nesting_bound(text))
     return _check_size(f'"k":"patch","ops":{text}')
-
-
-def document_text(document: object) -> str:
-    """Return a whole document as JSON text.
-
-    Raises:
-        BadArgumentError: If JSON cannot carry it, or it nests too deep.
-    """
-    text = to_json_text(document)
-    if not is_within_depth(decode(text), MAX_DEPTH):
-        raise BadArgumentError(f"a document nests at most {MAX_DEPTH} levels; flatten it")
-    return text
 
 
 def update_body(base: int, operations: list[dict[str, Any]], document: str) -> str:
@@ -158,9 +143,9 @@ def read_command(entry: Entry) -> Command:
     kind, members = fields.get("k"), fields.keys()
     if entry.kind == EntryKind.COMMAND:
         if kind == "patch" and members == _PATCH_MEMBERS:
-            return Patch(*_read_numbers(fields), check_patch(fields["ops"]))
+            return Patch(*_read_numbers(fields), check_patch(fields["ops"], nesting_bound(entry.data)))
         if kind == "update" and members in _UPDATE_MEMBERS:
-            return _read_update(fields)
+            return _read_update(fields, nesting_bound(entry.data))
     elif kind == "genesis" and members == _GENESIS_MEMBERS:
         return Genesis(check_document(fields["data"]))
     elif kind == "open" and members == _OPEN_MEMBERS and _is_name(fields["s"]):
@@ -168,11 +153,11 @@ def read_command(entry: Entry) -> Command:
     raise ValueError(f"no {entry.kind.name} has k={kind!r:.40} and the members {sorted(members)!r:.200}")
 
 
-def _read_update(fields: dict[str, Json]) -> Update:
+def _read_update(fields: dict[str, Json], nesting: int) -> Update:
     numbers = _read_numbers(fields)
     base = check_count(fields["base"])
     if "ops" in fields:
-        return Update(*numbers, base, check_patch(fields["ops"]), None)
+        return Update(*numbers, base, check_patch(fields["ops"], nesting), None)
     return Update(*numbers, base, None, check_document(fields["data"]))
 
 

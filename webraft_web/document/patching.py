@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from webraft_web.core.errors import BadArgumentError
-from webraft_web.document.values import MAX_DEPTH, Json, clone, encode, is_equal, is_within_depth
+from webraft_web.document.values import Json, clone, encode, is_equal, is_within_depth
+from webraft_web.json_text import MAX_DEPTH
 
 Parts = tuple[str, ...]
 """The unescaped reference tokens of a JSON Pointer; empty for the whole document."""
@@ -75,30 +76,34 @@ def _unescape(part: str, pointer: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
 
 
-def check_patch(operations: object) -> list[Operation]:
+def check_patch(operations: object, nesting: int = MAX_DEPTH) -> list[Operation]:
     """Check the form of a patch, whatever the document, and return it ready to apply.
 
-    Values are taken over, not copied; they are plain JSON values, whose depth is checked.
+    Values are taken over, not copied. That JSON can carry them is known already.
+
+    Args:
+        operations: What came from a caller, or from the log.
+        nesting: No value nests deeper than this; a low one saves looking.
 
     Raises:
         BadArgumentError: Saying which operation is malformed, and why.
     """
-    if not isinstance(operations, list):
+    if not isinstance(operations, list | tuple):
         raise BadArgumentError(f"a patch is a list of operations, not {type(operations).__name__}")
     checked = []
     for position, operation in enumerate(operations):
         try:
-            checked.append(_check_operation(operation))
+            checked.append(_check_operation(operation, nesting))
         except BadArgumentError as error:
             raise BadArgumentError(f"operation {position} of the patch: {error}") from None
     return checked
 
 
-def _check_operation(operation: object) -> Operation:
+def _check_operation(operation: object, nesting: int) -> Operation:
     if not isinstance(operation, dict):
         raise BadArgumentError(f"an operation is an object (dict), not {type(operation).__name__}")
     op = operation.get("op")
-    if type(op) is not str or op not in _MEMBERS:
+    if not isinstance(op, str) or op not in _MEMBERS:
         raise BadArgumentError(f"'op' is {op!r:.80}; RFC 6902 knows {', '.join(_MEMBERS)}")
     members = _MEMBERS[op]
     for member in members:
@@ -110,7 +115,7 @@ def _check_operation(operation: object) -> Operation:
     if "from" in members:
         return Operation(op, path, None, parse_pointer(operation["from"]))
     value = operation.get("value") if "value" in members else None
-    if not is_within_depth(value, MAX_DEPTH - len(path)):
+    if len(path) + nesting > MAX_DEPTH and not is_within_depth(value, MAX_DEPTH - len(path)):
         raise BadArgumentError(f"'value' would nest deeper than {MAX_DEPTH} levels in the document")
     return Operation(op, path, value)
 

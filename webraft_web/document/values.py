@@ -13,22 +13,26 @@ from typing import Any, Final, NoReturn
 
 from webraft_web.json_text import MAX_SAFE_INTEGER
 
-MAX_DEPTH: Final = 128
-"""How deep arrays and objects of a document may nest; a command adds a few levels of its own."""
-
-_CONTAINERS: Final = frozenset((dict, list))
+_CONTAINERS: Final = (dict, list, tuple)
 _MAX_INTEGER_TEXT: Final = len(str(-MAX_SAFE_INTEGER))
 
 Json = Any
 """A plain JSON value: dict with str keys, list, str, int, float, bool or None, no subclasses."""
 
 
-def is_within_depth(value: Json, depth: int) -> bool:
-    """Tell whether arrays and objects in `value` nest at most `depth` levels."""
-    if type(value) not in _CONTAINERS:
+def is_within_depth(value: object, depth: int) -> bool:
+    """Tell whether arrays and objects in `value` nest at most `depth` levels; tuples count as arrays."""
+    if not isinstance(value, _CONTAINERS):
         return True
-    items = value.values() if type(value) is dict else value
-    return depth > 0 and all(is_within_depth(item, depth - 1) for item in items if type(item) in _CONTAINERS)
+    if depth <= 0:
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return all(is_within_depth(item, depth - 1) for item in items if isinstance(item, _CONTAINERS))
+
+
+def nesting_bound(text: str) -> int:
+    """Return a number that no value in this JSON text nests deeper than, without looking closely."""
+    return text.count("[") + text.count("{")
 
 
 def encode(value: Json) -> str:

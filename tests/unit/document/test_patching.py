@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from webraft_web.core.errors import BadArgumentError
 from webraft_web.document.difference import difference
 from webraft_web.document.patching import Conflict, apply_patch, check_patch, parse_pointer
-from webraft_web.document.values import MAX_DEPTH, clone, decode, encode, is_equal, is_within_depth
+from webraft_web.document.values import clone, decode, encode, is_equal, is_within_depth
+from webraft_web.json_text import MAX_DEPTH
 
 # Few names, so that pointers often hit something; among them all that look like indexes but are none.
 NAMES = st.sampled_from(["a", "b", "0", "1", "2", "-", "~", "/", "", "01", "+1", "-1", "1.0", "²", "9" * 30])

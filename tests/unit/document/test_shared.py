@@ -99,7 +99,7 @@ def test_every_tab_sees_the_same():
         [add("/a", b"bytes")],
         [add("/a", object())],
         [add("/a", 1), add("/b", [[float("nan")]])],
-        [add("/a" * 200, 1)],
+        [add("/a" * 201, 1)],
     ],
     ids=repr,
 )
