@@ -7,6 +7,7 @@ handler has taken it. Its own file because nothing else waits for an application
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,9 +21,10 @@ from webraft_web.emitter import Listener, Listeners
 
 FIRST_PAUSE_MS: Final = 50
 LONGEST_PAUSE_MS: Final = 1000
-ENTRIES_PER_TURN: Final = 256
+ENTRIES_PER_TURN: Final = 1024
 """After so many entries, or so long, the event loop gets its turn: timers and peers wait for it."""
 TURN_MS: Final = 8
+CHECK_TIME_EVERY: Final = 16
 
 _parse = json.loads
 
@@ -74,6 +76,7 @@ class Application:
         self._asked_to = 0
         self._reported = 0
         self._is_working = False
+        self._turn_timer = clock.timer(self._work)
 
     def begin(self, cluster_id: str, snapshot: Snapshot | None) -> None:
         """Prepare for a new driver: go on in the same cluster, or forget everything about another.
@@ -95,6 +98,7 @@ class Application:
 
     def stop(self) -> None:
         """Call no handler any more, and take no answer of those that were called."""
+        self._turn_timer.set(None)
         self._queue.clear()
         self._queued_to = self.completed
         self._report = None
@@ -167,7 +171,8 @@ class Application:
         finally:
             self._is_working = False
         if is_more:
-            self._clock.call_soon(self._work)
+            # By timer, since `call_soon` may come before the event loop's turn.
+            self._turn_timer.set(self._clock.now_ms())
 
     def _work_a_turn(self) -> bool:
         """Return whether there is more to do at once."""
@@ -178,7 +183,7 @@ class Application:
                 if not self._can_work():
                     return False
             self._apply_next(self._queue.popleft())
-            if count % 16 == 0 and self._clock.now_ms() - started_ms > TURN_MS:
+            if count % CHECK_TIME_EVERY == 0 and self._clock.now_ms() - started_ms > TURN_MS:
                 break
         self._report_progress()
         return self._can_work()
@@ -223,9 +228,8 @@ class Application:
     def _bring_to(self, snapshot: Snapshot) -> None:
         """Have the application bring itself to a snapshot without data; nothing is applied before."""
         self._is_catching_up = True
-        self._ask_to_refresh(
-            (snapshot.last_term, snapshot.last_index), lambda _: self._adopt(snapshot.last_index)
-        )
+        announced = (snapshot.last_term, snapshot.last_index)
+        self._ask_to_refresh(announced, lambda _: self._adopt(snapshot.last_index), snapshot.last_index)
 
     def _adopt(self, index: int) -> None:
         """Go on after `index`, since the application stands there."""
@@ -237,14 +241,28 @@ class Application:
             self._complete(index)
         self._work()
 
-    def _ask_to_refresh(self, announced: Place, answered: Callable[[Place], None]) -> None:
-        """Call the `refresh` handlers; `answered` gets the earliest place, so that nobody misses an entry."""
+    def _ask_to_refresh(
+        self, announced: Place, answered: Callable[[Place], None], least_index: int = 0
+    ) -> None:
+        """Call the `refresh` handlers; `answered` gets the earliest place, so that nobody misses an entry.
+
+        Args:
+            announced: What a handler means that names no place.
+            answered: Called once all have answered.
+            least_index: An answer before it is no answer: the entries in between are gone.
+        """
 
         def call(listener: Listener, *done: Callable[..., None]) -> Any:
             return listener.call(*done)
 
         def read(*answer: Any) -> Place:
-            return _read_refresh_answer(announced, *answer)
+            place = _read_refresh_answer(announced, *answer)
+            if place[1] < least_index:
+                raise WebraftError(
+                    f"the application refreshed itself to index {place[1]}, "
+                    f"but the log begins after {least_index}: what lies between is missing"
+                )
+            return place
 
         def over(places: list[Place]) -> None:
             self._refreshing = None
@@ -332,9 +350,14 @@ class _Round:
             if listener.is_coroutine_function:
                 self._listeners.run(self._event, self._call(listener), returned)
             else:
-                self._call(listener, done)
+                self._run_if_awaitable(self._call(listener, done), done)
         except Exception as error:  # noqa: BLE001 - any handler may raise anything
             done(error)
+
+    def _run_if_awaitable(self, result: Any, done: Callable[..., None]) -> None:
+        """Let what a plain handler returned run; that it fails counts, `done` it has to call itself."""
+        if inspect.isawaitable(result):
+            self._listeners.run(self._event, result, lambda _, error: done(error) if error else None)
 
     def _as_answer(self, result: Any) -> tuple[Any, ...]:
         """Return what a plain handler would have given to `done`."""

@@ -364,7 +364,7 @@ class Correspondence:
             self._write(address, greeting.seal(cluster_id or self._cluster_id, kind, body))
 
     def _settled(self) -> list[str]:
-        """Return the addresses that need no greeting: both ends are members and know it."""
+        """Return the addresses that need no greeting: both ends are members, and were told so."""
         server = self.server
         if server.driver is None or server.is_blank or server.is_dissolving:
             return []
@@ -377,6 +377,9 @@ class Correspondence:
             if link.hello is not None
             and link.cluster_id == self._cluster_id
             and link.hello.server_id in members
+            and link.last_said is not None
+            and link.last_said[0] == self._cluster_id
+            and link.last_said[1][:2] == (server.server_id, False)
         ]
 
     def _tell_those_who_are_over(self, address: str, cluster_id: str, senders: set[ServerId]) -> None:

@@ -100,7 +100,7 @@ class Listeners:
 
     def __init__(self, events: Mapping[str, tuple[str, ...]]) -> None:
         self._event_arguments = events
-        self._listeners: dict[str, tuple[Listener, ...]] = {event: () for event in events}
+        self._listeners: dict[str, tuple[Listener, ...]] = dict.fromkeys(events, ())
         self._tasks: set[asyncio.Future[Any]] = set()
         self.on_changed: Callable[[], None] | None = None
         """Told whenever somebody began or ceased to listen."""

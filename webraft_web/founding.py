@@ -44,7 +44,7 @@ class Link:
         self.heard_ms = now_ms
         self.hello_due_ms = now_ms
         self.pause_ms = 0
-        self.last_said: object = None
+        self.last_said: tuple[str | None, Hello] | None = None
         self.said_ms = now_ms
 
 
@@ -109,7 +109,7 @@ class Acquaintances:
             link.hello_due_ms = now_ms + link.pause_ms
         return due
 
-    def is_news(self, address: str, said: object, now_ms: int) -> bool:
+    def is_news(self, address: str, said: tuple[str | None, Hello], now_ms: int) -> bool:
         """Whether saying `said` to `address` is worth it: it differs, or was said a while ago."""
         link = self.links[address]
         if link.last_said == said and now_ms - link.said_ms < self.period_ms // 4:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Iterable
 from types import TracebackType
 from typing import Any, Final, Self
 
+from webraft_web._browser import IN_PYODIDE, shared_clock
 from webraft_web.clock import AsyncioClock, Clock
 from webraft_web.core.entry import Committed, EntryKind, address_of
 from webraft_web.core.errors import (
@@ -43,6 +44,7 @@ STATES: Final = {
     Role.PRE_CANDIDATE: "candidate",
     Role.FOLLOWER: "follower",
 }
+_CAMPAIGNING: Final = frozenset((Role.PRE_CANDIDATE, Role.CANDIDATE))
 MAX_ADDRESS_LENGTH: Final = MAX_ID_LENGTH - 32
 
 
@@ -56,7 +58,7 @@ class RaftInterface(Emitter):
         address: Where others reach this server; None for a random one.
         members: The addresses of a fixed cluster, this one included; None founds with whoever is there.
         storage: What keeps its state; None keeps it in memory.
-        clock: Where time comes from; None for the event loop's.
+        clock: Where time comes from; None for the page's or the event loop's.
 
     Raises:
         ConfigError: If options or timeouts contradict each other.
@@ -82,7 +84,7 @@ class RaftInterface(Emitter):
                 "as in asyncio.run(main())"
             ) from error
         self._nodes: dict[str, NodeInstance] = {}
-        self._last_state = "follower"
+        self._last_role = Role.FOLLOWER
         self._last_term = 0
         self._lost_writes: dict[str, int] = {}
         self._transfer: Transfer | None = None
@@ -94,7 +96,7 @@ class RaftInterface(Emitter):
             raise
         except Exception:  # noqa: BLE001, S110 - a property that needs what the subclass has not set yet: read later
             pass
-        own_clock = clock or AsyncioClock(self._loop)
+        own_clock = clock or _default_clock(self._loop)
         member_list = None if members is None else _member_list(members, address)
         self._correspondence = Correspondence(own_clock, self._write, self._report, self._on_changed)
         self._server = Server(
@@ -308,6 +310,11 @@ class RaftInterface(Emitter):
         """The index of the last entry that is applied here, 0 for none."""
         return self._server.last_applied
 
+    def term_of(self, index: int) -> int | None:
+        """Return the term of the entry at `index` of this server's log, None if it holds none."""
+        raft = self._server.raft
+        return None if raft is None else raft.log.term_at(index)
+
     # The end
 
     def close(self) -> Awaitable[None]:
@@ -383,24 +390,31 @@ class RaftInterface(Emitter):
         """Emit what has happened to the role since the last time."""
         if self._transfer is not None:
             self._transfer.look()
-        role, term, before = self._server.role, self.current_term, self._last_state
-        state = STATES[role]
-        is_new_election = state != "follower" and (before == "follower" or term > self._last_term)
-        self._last_state, self._last_term = state, term
-        if is_new_election and before != "leader":
-            if before == "follower" and not self._server.was_told_to_campaign:
+        role, term, before = self._server.role, self.current_term, self._last_role
+        is_same_campaign = role is Role.CANDIDATE and (
+            before is Role.PRE_CANDIDATE or (before is Role.CANDIDATE and term == self._last_term)
+        )
+        self._last_role, self._last_term = role, term
+        if STATES[role] != STATES[before]:
+            was_told_to, self._server.was_told_to_campaign = self._server.was_told_to_campaign, False
+            if before is Role.FOLLOWER and not was_told_to:
                 self.emit("heartbeat timeout")
+        if role is not before and role in _CAMPAIGNING and not is_same_campaign:
             self.emit("start election")
-        self._server.was_told_to_campaign = False
-        if state == before:
-            return
-        if state == "leader" and before == "follower":
+        if role is Role.LEADER and before is Role.FOLLOWER:
+            self.emit("start election")
             self._emit_state("candidate")  # it was, if only for a moment
-        self._emit_state(state)
+        if STATES[role] != STATES[before]:
+            self._emit_state(STATES[role])
 
     def _emit_state(self, state: str) -> None:
         self.emit("state changed", state)
         self.emit(state)
+
+
+def _default_clock(loop: asyncio.AbstractEventLoop) -> Clock:
+    """Return the clock that stays punctual in a hidden page, or the event loop's where there is no page."""
+    return shared_clock() if IN_PYODIDE else AsyncioClock(loop)
 
 
 async def _ended(tasks: list[asyncio.Future[Any]]) -> None:
