@@ -7,6 +7,7 @@ and double what it carries. The log deduplicates by (session, number), see
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final, Protocol
@@ -53,19 +54,24 @@ class Call(Waiter[Outcome]):
         is_update: Whether the session's turn is meant for it.
 
     Fields:
+        number: Of its command in the session.
         text: The command as sent; "" before.
         copies: How many copies may be in the log or under way to it.
+        sendings: How often it was sent.
+        refusals: How often it was refused.
+        has_waited: Whether it has waited long enough for others' turns.
     """
 
     def __init__(self, body: str, *, is_update: bool = False) -> None:
         super().__init__()
         self.body = body
         self.is_update = is_update
-        self.text = ""
         self.number = 0
+        self.text = ""
         self.copies = 0
         self.sendings = 0
         self.refusals = 0
+        self.has_waited = False
 
 
 class _Timer(Enum):
@@ -83,6 +89,7 @@ class Outbox:
     Invariants: `_pending` holds every unsettled call, in order of number;
     `_unsent` those of them to be sent with the next flush. A call without a
     `text` was never sent in this session. The session is opened when first needed.
+    `_is_impatient` is about the present head of the turns alone.
 
     Args:
         replica: Where commands go.
@@ -94,8 +101,8 @@ class Outbox:
     def __init__(self, replica: Submitter, clock: Clock, session_name: str, machine: DocumentMachine) -> None:
         self._replica = replica
         self._clock = clock
-        self._name = session_name
-        self._names = 1
+        self._session_names = (f"{session_name}.{count}" for count in itertools.count(1))
+        self._session_name = next(self._session_names)
         self._machine = machine
         self._session: int | None = None
         self._is_opening = False
@@ -109,10 +116,6 @@ class Outbox:
         self._is_holding = False
         self._is_impatient = False
         self._timers: Deadlines[Call | _Timer] = Deadlines(clock, self._on_time)
-
-    @property
-    def _session_name(self) -> str:
-        return f"{self._name}.{self._names}"
 
     def add(self, call: Call) -> None:
         """Take a call on; it is sent with all others of this turn of the event loop.
@@ -159,8 +162,7 @@ class Outbox:
         head = self._machine.turns.head
         if head != self._head:
             self._head = head
-            self._is_holding = self._is_impatient = False
-            self._timers.drop(_Timer.HOLD)
+            self._is_impatient = False
             self._flush_soon()
 
     def after_restore(self, machine: DocumentMachine) -> list[tuple[Call, Outcome | None]]:
@@ -227,9 +229,7 @@ class Outbox:
             return
         now_ms = self._clock.now_ms()
         calls = [call for _, call in sorted(self._unsent.items()) if self._may_send(call)]
-        if len(calls) < len(self._unsent) and not self._is_holding:
-            self._is_holding = True
-            self._timers.set(_Timer.HOLD, now_ms + HOLD_MS)
+        self._hold(len(calls) < len(self._unsent), now_ms)
         watermark = next(iter(self._pending))
         for call in calls:
             del self._unsent[call.number]
@@ -254,9 +254,23 @@ class Outbox:
 
     def _may_send(self, call: Call) -> bool:
         """Tell whether a call need not wait for another's turn; what was sent before need not."""
-        if self._head is None or self._is_impatient or call.text:
+        if self._head is None or self._is_impatient or call.has_waited or call.text:
             return True
         return call.is_update and self._head == self._session
+
+    def _hold(self, is_holding: bool, now_ms: int) -> None:
+        """Time the wait for turns; it goes on when one turn follows another, so that calls get through."""
+        if is_holding and not self._is_holding:
+            self._timers.set(_Timer.HOLD, now_ms + HOLD_MS)
+        elif not is_holding:
+            self._timers.drop(_Timer.HOLD)
+        self._is_holding = is_holding
+
+    def _end_hold(self) -> None:
+        self._is_holding = False
+        self._is_impatient = True
+        for call in self._unsent.values():
+            call.has_waited = True
 
     def _open(self) -> None:
         if not self._is_opening:
@@ -276,7 +290,7 @@ class Outbox:
         """Begin a new session, in which everything pending is yet to be sent."""
         self._session = None
         self._is_opening = False
-        self._names += 1
+        self._session_name = next(self._session_names)
         calls = list(self._pending.values())
         self._pending = {}
         for call in calls:
@@ -293,7 +307,7 @@ class Outbox:
         if isinstance(key, Call):
             self._unsent[key.number] = key
         elif key is _Timer.HOLD:
-            self._is_impatient = True
+            self._end_hold()
         else:
             self._is_opening = False
         self._flush_soon()

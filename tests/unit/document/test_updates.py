@@ -262,6 +262,35 @@ def test_a_tab_that_dies_in_its_turn_costs_the_others_a_bounded_wait():
     run(main())
 
 
+def test_updates_that_take_turns_do_not_starve_a_patch():
+    """One turn follows another, but a patch has waited enough after a while."""
+
+    async def main():
+        room = FakeRoom()
+        *busy, doc = (room.open_tab() for _ in range(12))
+        await doc.patch([])
+        is_over = False
+
+        async def work(handle):
+            while not is_over:
+                await handle.update(increment)
+
+        workers = [asyncio.create_task(work(handle)) for handle in busy]
+        await sleep_ms(100)
+        heads = set()
+        doc.listen("updated", lambda: heads.add(doc.tab.client._machine.turns.head))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for _ in range(5):
+            await doc.patch([add("/x", 1)])
+        assert (loop.time() - began) * 1000 < 5 * (outbox.HOLD_MS + 50)
+        assert len(heads - {None}) > 5
+        is_over = True
+        await asyncio.gather(*workers)
+
+    run(main())
+
+
 def test_an_update_survives_that_its_session_was_closed():
     """The others opened so many that this one's had to go: it opens another."""
 
