@@ -26,6 +26,7 @@ import math
 import re
 import secrets
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
@@ -127,10 +128,7 @@ class BrowserClock:
 
     def __init__(self) -> None:
         js_glue = _glue("ticker")
-        import js  # noqa: PLC0415 - exists in Pyodide alone
-
-        self._js_now = js.performance.now
-        self._js_queue_microtask = js.queueMicrotask
+        self._js_call_soon = js_glue.callSoon
         self._due: dict[_BrowserTimer, int] = {}
         self._armed_ms: int | None = None
         self._soon: list[Callable[[], None]] = []
@@ -138,7 +136,7 @@ class BrowserClock:
         self._js_ticker = js_glue.openTicker(_create_proxy(self._tick))
 
     def now_ms(self) -> int:
-        return int(self._js_now())
+        return int(time.monotonic() * 1000)
 
     def timer(self, callback: Callable[[], None]) -> _BrowserTimer:
         return _BrowserTimer(self, callback)
@@ -146,8 +144,7 @@ class BrowserClock:
     def call_soon(self, callback: Callable[[], None]) -> None:
         self._soon.append(callback)
         if len(self._soon) == 1:
-            # A microtask: at the end of this very turn, and in frozen pages too.
-            self._js_queue_microtask(self._soon_proxy)
+            self._js_call_soon(self._soon_proxy)
 
     def move(self, timer: _BrowserTimer, deadline_ms: int | None) -> None:
         """Let `timer` fire at `deadline_ms`, or not at all."""
@@ -161,7 +158,7 @@ class BrowserClock:
     def _arm(self, deadline_ms: int) -> None:
         self._armed_ms = deadline_ms
         # Rounded up: a tick before the deadline's millisecond has begun would be for nothing.
-        self._js_ticker.set(max(0, math.ceil(deadline_ms - self._js_now())))
+        self._js_ticker.set(max(0, math.ceil(deadline_ms - time.monotonic() * 1000)))
 
     def _tick(self) -> None:
         self._armed_ms = -1  # whatever is set while timers fire, is armed once at the end
@@ -464,3 +461,22 @@ class BrowserPlatform:
 
     def random_id(self) -> str:
         return secrets.token_hex(16)
+
+
+async def fetch_text(url: str) -> str:
+    """Return the text at `url`, as the page's `fetch` gets it.
+
+    Raises:
+        TransportError: If it cannot be reached, or answers with an error.
+    """
+    if not IN_PYODIDE:
+        raise ConfigError(f"{url!r} is fetched by a browser, and Python runs outside of one here")
+    from pyodide.http import pyfetch  # noqa: PLC0415 - exists in Pyodide alone
+
+    try:
+        response = await pyfetch(url)
+    except Exception as error:
+        raise TransportError(f"{url!r} cannot be fetched: {error}") from error
+    if not response.ok:
+        raise TransportError(f"{url!r} answered {response.status}, expected the text of a stored value")
+    return str(await response.text())

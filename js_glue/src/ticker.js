@@ -42,7 +42,7 @@ export function openTicker(onTick) {
   let worker = startWorker();
   let wish = 0;
   let isPending = false;
-  let dueMs = 0;
+  let delayMs = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -53,7 +53,6 @@ export function openTicker(onTick) {
     onTick();
   };
   const arm = () => {
-    const delayMs = Math.max(0, dueMs - performance.now());
     const of = wish;
     if (worker) worker.postMessage({ delayMs, of });
     else {
@@ -71,10 +70,10 @@ export function openTicker(onTick) {
   }
 
   return {
-    set: (delayMs) => {
+    set: (delay) => {
       wish += 1;
       isPending = true;
-      dueMs = performance.now() + delayMs;
+      delayMs = delay;
       arm();
     },
     close: () => {
@@ -83,4 +82,13 @@ export function openTicker(onTick) {
       worker?.terminate();
     },
   };
+}
+
+/**
+ * Run `callback` at the end of this turn of the event loop: in frozen pages, too.
+ *
+ * @param {() => void} callback
+ */
+export function callSoon(callback) {
+  Promise.resolve().then(() => callback());
 }

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { openTicker } from "./ticker.js";
+import { callSoon, openTicker } from "./ticker.js";
 
 /** A worker that answers when told to. */
 class FakeWorker {
@@ -97,4 +97,14 @@ test("a worker that is forbidden, at once or later, is done without", () => {
   openTicker(count).set(10);
   mock.timers.tick(10);
   assert.equal(ticks, 2);
+});
+
+test("what is called soon comes after this turn and before any other", async () => {
+  /** @type {string[]} */
+  const log = [];
+  const next = new Promise((resolve) => setImmediate(() => resolve(log.push("next turn"))));
+  callSoon((...args) => void log.push("soon", ...args));
+  log.push("now");
+  await next;
+  assert.deepEqual(log, ["now", "soon", "next turn"]);
 });
