@@ -58,6 +58,8 @@ class RecordingMachine:
         self.pending: list[tuple[int, Callable[[int], None]]] = []
         self.compact_limit = 0
         self.is_bare = False
+        self.snapshot_padding = 0
+        self.snapshots_taken = 0
 
     def apply(self, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
         self.entries.extend(entries)
@@ -74,7 +76,8 @@ class RecordingMachine:
         self.refreshes.append(request)
 
     def take_snapshot(self) -> str | None:
-        return None if self.is_bare else f"state at {self.entries[-1].index}"
+        self.snapshots_taken += 1
+        return None if self.is_bare else f"state at {self.entries[-1].index}" + " " * self.snapshot_padding
 
     def may_compact_to(self) -> int:
         return self.compact_limit

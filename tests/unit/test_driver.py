@@ -1,7 +1,7 @@
 """The driver: real cores, storages and clocks in virtual time, over a simulated network."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 import pytest
 
@@ -28,9 +28,14 @@ from webraft_web.core.message import (
 from webraft_web.core.ready import may_go_early
 from webraft_web.driver.applier import Applier
 from webraft_web.storage.base import Identity, StoredState
-from webraft_web.testing import run
+from webraft_web.testing import run as run_in_virtual_time
 
 SIZES = [1, 2, 3, 5]
+
+
+def run(main: Coroutine[object, object, None]) -> None:
+    """Run a test; what has not happened after a minute of virtual time never will."""
+    run_in_virtual_time(asyncio.wait_for(main, 60))
 
 
 def stored(server: Server) -> StoredState:
@@ -450,6 +455,29 @@ def test_a_snapshot_supersedes_what_still_waits_to_be_applied() -> None:
     assert [entry.index for entry in machine.entries] == [1, 10]
 
 
+def test_what_is_known_committed_outlives_its_leader() -> None:
+    """It only waits to be applied here, however long that takes."""
+
+    async def main() -> None:
+        cluster = Cluster(3)
+        leader = await cluster.leader()
+        follower = (await cluster.followers())[0]
+        await settle()
+        follower.machine.is_manual = True
+        proposal = follower.propose("x")
+        await settle()
+        cluster.network.cut_off = {leader.server_id}
+        await settle(10)
+        assert not proposal.done()
+        index, done = follower.machine.pending[0]
+        done(index)
+        outcome = await proposal
+        assert isinstance(outcome, Committed)
+        assert outcome.index == index
+
+    run(main())
+
+
 def test_handing_over_leadership_under_load_loses_and_doubles_nothing() -> None:
     """Proposals refused during a transfer wait for the new leader."""
 
@@ -536,6 +564,44 @@ def test_a_read_survives_a_change_of_leader() -> None:
     run(main())
 
 
+def test_a_read_waits_until_its_index_is_applied_here() -> None:
+    """A read index alone does not make this server's state new enough."""
+
+    async def main() -> None:
+        cluster = Cluster(3)
+        follower = (await cluster.followers())[0]
+        await settle()
+        follower.machine.is_manual = True
+        outcome = await (await cluster.leader()).propose("x")
+        read = follower.read()
+        await settle(5)
+        assert not read.done()
+        index, done = follower.machine.pending[0]
+        done(index)
+        assert await read == index == outcome.index
+
+    run(main())
+
+
+def test_a_read_on_a_deposed_leader_is_asked_of_the_next_one() -> None:
+    """A leader that lost its majority refuses its reads; they are served when there is a leader again."""
+
+    async def main() -> None:
+        cluster = Cluster(3)
+        leader = await cluster.leader()
+        await settle()
+        cluster.network.cut_off = {leader.server_id}
+        read = leader.read()
+        outcome = await (await cluster.leader()).propose("x")
+        await settle(1)
+        assert not read.done()
+        cluster.network.cut_off = set()
+        assert await read >= outcome.index
+        assert "x" in leader.machine.commands
+
+    run(main())
+
+
 def test_a_restarted_server_applies_everything_again() -> None:
     """What was acknowledged is found in the storage; the state machine is rebuilt from it."""
 
@@ -587,7 +653,29 @@ def test_a_stopped_server_is_silent() -> None:
         assert stopped == [0]
         assert not proposal.done()
         assert len(leader.machine.entries) == applied
+        leader.driver.receive([])
+        leader.driver.flush()
         assert not [message for message in cluster.network.sent if message.sender == leader.server_id]
+
+    run(main())
+
+
+def test_an_application_that_finishes_late_disturbs_no_stopped_server() -> None:
+    """Its report is ignored: a new server may already be at work on the same storage."""
+
+    async def main() -> None:
+        cluster = Cluster(1)
+        server = cluster.servers[0]
+        await cluster.leader()
+        await settle()
+        server.machine.is_manual = True
+        proposal = server.propose("x")
+        await settle()
+        index, done = server.machine.pending.pop()
+        server.driver.stop()
+        done(index)
+        assert not proposal.done()
+        assert server.raft.last_applied < index
 
     run(main())
 
@@ -656,6 +744,48 @@ def test_nothing_is_compacted_beyond_what_the_machine_allows() -> None:
         snapshot = stored(server).snapshot
         assert snapshot is not None
         assert (snapshot.last_index, snapshot.data) == (20, None)
+
+    run(main())
+
+
+def test_a_snapshot_is_taken_only_when_it_pays() -> None:
+    """Not for the few entries that a bare machine releases, nor for less than the last snapshot's size."""
+
+    async def main() -> None:
+        cluster = Cluster(1, compact_after_entries=10)
+        server = cluster.servers[0]
+        await cluster.leader()
+        server.machine.is_bare = True
+        for number in range(100):
+            server.machine.compact_limit = number // 5
+            await server.propose(str(number))
+        assert stored(server).snapshot is None
+        large = Cluster(1, compact_after_size=100)
+        server = large.servers[0]
+        await large.leader()
+        server.machine.compact_limit = 10**9
+        server.machine.snapshot_padding = 10_000
+        for _ in range(50):
+            await server.propose("x" * 100)
+        assert server.machine.snapshots_taken == 1
+
+    run(main())
+
+
+def test_a_state_newer_than_what_may_be_forgotten_is_no_snapshot() -> None:
+    """The state's text is that after the last applied entry, and may not pass for an older one's."""
+
+    async def main() -> None:
+        cluster = Cluster(1, compact_after_entries=10)
+        server = cluster.servers[0]
+        await cluster.leader()
+        server.machine.compact_limit = 18
+        for number in range(20):
+            await server.propose(str(number))
+        snapshot = stored(server).snapshot
+        assert snapshot is not None
+        assert snapshot.data == f"state at {snapshot.last_index}"
+        assert snapshot.last_index <= 18
 
     run(main())
 
@@ -775,6 +905,27 @@ def test_proposals_of_several_kinds_keep_their_order() -> None:
         assert indexes == sorted(indexes)
         appended = {entry.index: entry.kind for entry in follower.machine.entries}
         assert [appended[index] for index in indexes] == kinds
+
+    run(main())
+
+
+def test_what_the_owner_asks_for_when_it_hears_of_a_batch_is_done_at_once() -> None:
+    """A change made in `on_batch` needs no further event to be carried out."""
+
+    async def main() -> None:
+        cluster = Cluster(1)
+        server = cluster.servers[0]
+        await server.propose("x")
+        await settle()
+        asked: list[int] = []
+
+        def on_batch() -> None:
+            if not asked:
+                asked.append(server.driver.change(lambda raft: raft.add_server("life9@server9")))
+
+        server.driver._on_batch = on_batch
+        server.driver.flush()
+        assert stored(server).entries[-1].index == asked[0]
 
     run(main())
 

@@ -282,8 +282,6 @@ class Driver:
             return
         self._proposals.watch(now_ms)
         self._reads.watch(now_ms)
-        if self._proposals.can_submit(now_ms) or self._reads.can_submit(now_ms):
-            self.flush_soon()
         deadline_ms = self.raft.deadline_ms
         for other_ms in (self._proposals.deadline_ms, self._reads.deadline_ms):
             if other_ms is not None and other_ms < deadline_ms:

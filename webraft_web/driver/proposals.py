@@ -94,16 +94,12 @@ class Proposals:
         self._waiting_size += len(command)
         self._waiting.append(_Proposal(command, kind, settled))
 
-    def can_submit(self, now_ms: int) -> bool:
-        """Tell whether there is something waiting, and a leader that may take it."""
-        leader_id = self._raft.leader_id
-        if not self._waiting or leader_id is None:
-            return False
-        return now_ms >= self._retry_ms or self._refused_by != (leader_id, self._raft.current_term)
-
     def submit(self, now_ms: int) -> None:
         """Hand in all that waits, if there is a leader: append here, or forward to it (§6.2)."""
-        if not self.can_submit(now_ms):
+        leader_id = self._raft.leader_id
+        if not self._waiting or leader_id is None:
+            return
+        if now_ms < self._retry_ms and self._refused_by == (leader_id, self._raft.current_term):
             return
         waiting, self._waiting, self._waiting_size = self._waiting, [], 0
         outcomes: list[tuple[Settled, WebraftError]] = []
@@ -112,7 +108,7 @@ class Proposals:
             end = _chunk_end(waiting, position)
             chunk = waiting[position:end]
             try:
-                self._hand_in(chunk, now_ms)
+                self._hand_in(chunk, leader_id, now_ms)
             except NotLeaderError:
                 self._wait_again(waiting[position:], now_ms)
                 break
@@ -122,12 +118,11 @@ class Proposals:
         for settled, outcome in outcomes:
             settled(outcome)
 
-    def _hand_in(self, chunk: list[_Proposal], now_ms: int) -> None:
+    def _hand_in(self, chunk: list[_Proposal], leader_id: ServerId, now_ms: int) -> None:
         raft = self._raft
-        assert raft.leader_id is not None, "can_submit has seen a leader"
         commands = [proposal.command for proposal in chunk]
-        flight = _Flight(chunk, raft.leader_id, raft.current_term, now_ms)
-        if raft.leader_id == raft.server_id:
+        flight = _Flight(chunk, leader_id, raft.current_term, now_ms)
+        if leader_id == raft.server_id:
             flight.first_index = raft.propose(commands, chunk[0].kind)
             flight.entry_term = raft.current_term
             self._appended.append(flight)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from webraft_web.core.entry import ServerId, address_of
+from webraft_web.core.entry import address_of
 from webraft_web.core.errors import NotLeaderError, WebraftError
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import ReadState
@@ -32,12 +32,10 @@ class _Read:
 class _Question:
     """Reads that share one read index; all arrived before it was asked for."""
 
-    __slots__ = ("asked_ms", "leader_id", "reads", "term")
+    __slots__ = ("asked_ms", "reads")
 
-    def __init__(self, reads: list[_Read], leader_id: ServerId, term: int, asked_ms: int) -> None:
+    def __init__(self, reads: list[_Read], asked_ms: int) -> None:
         self.reads = reads
-        self.leader_id = leader_id
-        self.term = term
         self.asked_ms = asked_ms
 
 
@@ -57,23 +55,17 @@ class Reads:
         """Let a read wait for the next `submit`."""
         self._waiting.append(_Read(done, now_ms + self.message_timeout_ms))
 
-    def can_submit(self, now_ms: int) -> bool:
-        """Tell whether there is something waiting, and a leader to ask."""
-        return bool(self._waiting) and self._raft.leader_id is not None and now_ms >= self._retry_ms
-
     def submit(self, now_ms: int) -> None:
         """Ask for one read index on behalf of all that wait."""
-        if not self.can_submit(now_ms):
+        if not self._waiting or self._raft.leader_id is None or now_ms < self._retry_ms:
             return
-        leader_id = self._raft.leader_id
-        assert leader_id is not None, "can_submit has seen a leader"
         self._context += 1
         try:
             self._raft.read_index(self._context)
         except NotLeaderError:
             self._retry_ms = now_ms + RETRY_MS
             return
-        self._asked[self._context] = _Question(self._waiting, leader_id, self._raft.current_term, now_ms)
+        self._asked[self._context] = _Question(self._waiting, now_ms)
         self._waiting = []
 
     def answered(self, state: ReadState, applied_index: int, now_ms: int) -> None:
@@ -99,10 +91,9 @@ class Reads:
                 read.done(index)
 
     def watch(self, now_ms: int) -> None:
-        """Take back what a lost leader will not answer, and give up on what waited too long."""
+        """Ask again for what nobody answered, and give up on what waited too long."""
         for context, question in list(self._asked.items()):
-            is_lost = question.leader_id != self._raft.leader_id or question.term != self._raft.current_term
-            if is_lost or now_ms - question.asked_ms >= UNANSWERED_MS:
+            if now_ms - question.asked_ms >= UNANSWERED_MS:
                 del self._asked[context]
                 self._waiting = question.reads + self._waiting
         expired = [read for read in self._waiting if read.deadline_ms <= now_ms]
