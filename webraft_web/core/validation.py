@@ -43,7 +43,7 @@ MAX_REASON: Final = 100
 """Characters of a reason."""
 MAX_SERVERS: Final = 1000
 """Members of one configuration."""
-_KINDS_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING)
+_KINDS_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING, EntryKind.YIELD)
 
 
 def _refuse(message: Message, what: str) -> None:
@@ -154,12 +154,18 @@ def _check_entry(message: Message, entry: Entry) -> None:
 
 
 def _check_configuration(message: Message, configuration: object) -> None:
-    if not isinstance(configuration, Configuration) or not 1 <= len(configuration.servers) <= MAX_SERVERS:
-        _refuse(message, "a configuration has 1 to 1000 servers")
-    elif not configuration.voters:
-        _refuse(message, "a configuration has at least one voter")
-    elif not all(isinstance(server_id, str) and server_id for server_id in configuration.servers):
+    if not isinstance(configuration, Configuration):
+        _refuse(message, f"expected a configuration, got {type(configuration).__name__}")
+        return
+    voters, non_voting = configuration.voters, configuration.non_voting
+    if type(voters) is not tuple or type(non_voting) is not tuple:
+        _refuse(message, "a configuration has two tuples of servers")
+    elif not voters or len(voters) + len(non_voting) > MAX_SERVERS:
+        _refuse(message, f"a configuration has at least one voter and {MAX_SERVERS} servers at most")
+    elif not all(isinstance(server_id, str) and server_id for server_id in voters + non_voting):
         _refuse(message, "a configuration lists server ids")
+    elif Configuration(voters, non_voting) != configuration:
+        _refuse(message, "a configuration lists every server once, in order")
 
 
 def _check_leader(message: Message) -> None:
@@ -217,7 +223,7 @@ def _check_timeout_now(message: TimeoutNow) -> None:
 
 def _check_propose(message: Propose) -> None:
     _check_numbers(message, request_id=message.request_id)
-    if message.kind not in _KINDS_PROPOSED:
+    if not isinstance(message.kind, EntryKind) or message.kind not in _KINDS_PROPOSED:
         _refuse(message, f"kind {message.kind!r} cannot be proposed from outside")
     if not isinstance(message.commands, list) or not message.commands:
         _refuse(message, "commands must be a list that is not empty")
