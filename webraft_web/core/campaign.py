@@ -36,19 +36,18 @@ def answer_vote_request(raft: Raft, message: RequestVote | PreVote) -> RequestVo
     """Vote for one candidate a term, whose log is as up-to-date as ours (§3.4, §3.6.1).
 
     Non-voting members vote too when asked: they may have been promoted without
-    knowing it yet. Who is no member by its own log never does.
+    knowing it yet. Who is no member by its own log never does, but a removed
+    one still does until its removal is committed (§4.2.2).
     """
+    log = raft.log
+    is_member = any(raft.server_id in one.servers for one in log.standing_configurations)
     is_pre_vote = isinstance(message, PreVote)
     can_vote = (
         raft.voted_for == message.sender
         or (raft.voted_for is None and raft.leader_id is None)
         or (is_pre_vote and message.term > raft.current_term)
     )
-    vote_granted = (
-        can_vote
-        and raft.server_id in raft.log.configuration.servers
-        and raft.log.is_up_to_date(message.last_log_index, message.last_log_term)
-    )
+    vote_granted = can_vote and is_member and log.is_up_to_date(message.last_log_index, message.last_log_term)
     if is_pre_vote:
         # A grant is for the term asked about; the own term would be stale there.
         term = message.term if vote_granted else raft.current_term

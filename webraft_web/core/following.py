@@ -135,7 +135,7 @@ class Following:
             self._announce_refresh(message)
             return
         key = (message.sender, message.term, message.last_index)
-        if self._receiving != key or message.offset == 0:
+        if self._receiving != key:
             self._receiving = key
             self._chunks = []
             self._received_size = 0

@@ -8,7 +8,7 @@ on leaders). It appends, replicates (§3.5), commits (§3.6.2), serves reads
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from webraft_web.core import membership
 from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId
@@ -30,6 +30,9 @@ from webraft_web.core.reads import PendingRead, ReadRounds
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
 
+_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING, EntryKind.YIELD)
+"""What is appended for the layers above; the other kinds are the leader's own."""
+
 
 class Leadership:
     """One term of leading."""
@@ -46,7 +49,10 @@ class Leadership:
         self._own_acknowledgements: list[int] = []
         self._acknowledgements_under_way: list[int] = []
         self._read_round_under_way = 0
-        self._unapplied_size = 0
+        unapplied = self._log.entries_from(
+            max(self._log.applied_index + 1, self._log.first_index), self._log.size
+        )
+        self._unapplied_size = sum([entry.size for entry in unapplied])
         now_ms = raft.now_ms
         self.heartbeat_deadline_ms = now_ms + raft.config.timeouts.heartbeat_interval_ms()
         self.quorum_check_deadline_ms = now_ms + raft.config.timeouts.lease_ms()
@@ -66,6 +72,8 @@ class Leadership:
 
     def append(self, commands: Sequence[str], kind: EntryKind) -> int:
         """Append commands and send them on; return the first one's index."""
+        if not commands or kind not in _PROPOSED:
+            raise BadArgumentError(f"cannot propose {len(commands)} entries of kind {kind!r}")
         if self.transferee is not None:
             raise NotLeaderError(
                 f"leadership is being handed to {self.transferee}; propose again in a moment", self.transferee
@@ -198,14 +206,14 @@ class Leadership:
         if peer.state is ProgressState.PROBE:
             peer.become_replicate()
         elif peer.state is ProgressState.SNAPSHOT:
-            if peer.match_index + 1 >= self._log.first_index:
+            # Arrived, or no longer needed. If the log was compacted further meanwhile, the next one follows.
+            assert peer.sending is not None, "a snapshot is under way"
+            if index >= peer.sending.last_index or index + 1 >= self._log.first_index:
                 peer.become_probe()
                 peer.become_replicate()
         else:
             peer.free_window(index)
-        if self.maybe_commit():
-            self.broadcast_append()
-        elif not is_own and peer.can_bump_commit(self._log.commit_index):
+        if not self.maybe_commit() and not is_own and peer.can_bump_commit(self._log.commit_index):
             self._send_append(server_id, peer, True)
         if is_own or self._raft.leadership is not self:
             return
@@ -224,7 +232,8 @@ class Leadership:
         snapshot = peer.sending
         if snapshot is None or snapshot.data is None or snapshot.last_index != message.last_index:
             return
-        if message.offset < len(snapshot.data):
+        # The chunk at chunk_offset is under way: asked for twice, it would go twice, and all after it.
+        if message.offset < len(snapshot.data) and message.offset != peer.chunk_offset:
             peer.chunk_offset = message.offset
             self._send_chunk(message.sender, peer)
 
@@ -274,7 +283,7 @@ class Leadership:
             self._release_reads()
 
     def maybe_commit(self) -> bool:
-        """Commit what a majority of the voters holds, if it is of this term (§3.6.2)."""
+        """Commit what a majority of the voters holds, if it is of this term (§3.6.2), and say so at once."""
         configuration = self._log.configuration
         matches = [self.progress[voter].match_index for voter in configuration.voters]
         index = agreed_value(matches)
@@ -282,6 +291,7 @@ class Leadership:
             return False
         was_configuration_committed = self._log.configuration_index <= self._log.commit_index
         self._log.commit_to(index)
+        self.broadcast_append()
         if not was_configuration_committed and self._log.configuration_index <= index:
             self._configuration_committed()
         return True
@@ -289,10 +299,10 @@ class Leadership:
     def _configuration_committed(self) -> None:
         """Step down once a configuration without this server is committed (§4.2.2)."""
         raft = self._raft
+        self._follow_configuration()
         if raft.server_id in self._log.configuration.voters:
             self._tend_promotions()
             return
-        self.broadcast_append()
         best = max(
             self._log.configuration.voters, key=lambda voter: (self.progress[voter].match_index, voter)
         )
@@ -435,7 +445,7 @@ class Leadership:
     def _append_configuration(self, configuration: Configuration) -> int:
         index = self._log.last_index + 1
         self._append([Entry(self._raft.current_term, index, EntryKind.CONFIGURATION, "", configuration)])
-        self.broadcast_append()  # Still to those that are leaving, so that they may learn of it.
+        self.broadcast_append()
         self._follow_configuration()
         for server_id in configuration.servers:
             if server_id != self._raft.server_id and self.progress[server_id].match_index == 0:
@@ -443,9 +453,9 @@ class Leadership:
         return index
 
     def _follow_configuration(self) -> None:
-        """Track exactly the members."""
+        """Track the members, and those that are leaving until that is committed (§4.2.2)."""
         raft = self._raft
-        members = self._log.configuration.servers
+        members = [server_id for one in self._log.standing_configurations for server_id in one.servers]
         for server_id in members:
             if server_id not in self.progress:
                 self.progress[server_id] = Progress(
@@ -459,8 +469,6 @@ class Leadership:
 
     def _tend_promotions(self) -> None:
         if not self._raft.config.tends_membership or not self.can_change_configuration:
-            return
-        if not self._log.configuration.non_voting:
             return
         change = membership.next_promotion(
             self._log.configuration, self.progress, self._log.commit_index, self._raft.config.max_voters
@@ -487,5 +495,6 @@ class Leadership:
         elif not can_commit and max(silent_ms.values()) >= config.mend_after_ms:
             # One change at a time, and back: safe because both differ from the committed one by one voter.
             committed = self._log.configuration_at(self._log.commit_index)
-            if is_quorum(committed.voters, heard):
+            answering = [one for one, peer in self.progress.items() if peer.is_recently_active]
+            if is_quorum(committed.voters, [self._raft.server_id, *answering]):
                 self._append_configuration(committed)

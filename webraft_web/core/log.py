@@ -114,6 +114,15 @@ class RaftLog:
     def configuration_index(self) -> int:
         return self._configurations[-1][0]
 
+    @property
+    def standing_configurations(self) -> tuple[Configuration, Configuration]:
+        """The one in force, and the last one known to be committed: until they are one, both stand.
+
+        A server that is only in the older one may still be needed as a candidate
+        or voter, as long as its removal is not committed (§4.2.2).
+        """
+        return self.configuration, self.configuration_at(self.commit_index)
+
     def configuration_at(self, index: int) -> Configuration:
         """Return the configuration in force for a log that ends at `index`."""
         found = self._configurations[0][1]

@@ -39,7 +39,7 @@ from webraft_web.core.message import (
 )
 from webraft_web.core.quorum import VoteResult
 from webraft_web.core.ready import Feed, ReadState, Ready, RestoredState
-from webraft_web.core.requests import step_request
+from webraft_web.core.requests import answer_stale, step_request
 from webraft_web.core.role import Role
 from webraft_web.core.validation import check_acknowledged, check_confirmed, check_message, check_not_leading
 
@@ -111,7 +111,8 @@ class Raft:
 
     @property
     def _may_campaign(self) -> bool:
-        return self.server_id in self.log.configuration.voters and self.following.installed is None
+        is_voter = any(self.server_id in one.voters for one in self.log.standing_configurations)
+        return is_voter and self.following.installed is None
 
     # Time
 
@@ -119,7 +120,7 @@ class Raft:
     def deadline_ms(self) -> int:
         """When `tick` wants to be called next, on the scale of its argument; an hour ahead at most."""
         if self.leadership is not None:
-            if len(self.leadership.progress) <= 1:
+            if self.leadership.progress.keys() <= {self.server_id}:
                 return self.now_ms + _IDLE_MS
             return self.leadership.deadline_ms
         if self._may_campaign:
@@ -234,6 +235,14 @@ class Raft:
                     RequestVote(self.server_id, voter, term, log.last_index, log.last_term, is_transfer)
                 )
 
+    def _count_vote(self, message: RequestVoteResponse | PreVoteResponse) -> None:
+        """Count an answer to the round of votes that is under way, and to no other."""
+        campaign = self._campaign
+        is_pre_vote = isinstance(message, PreVoteResponse)
+        is_late = is_pre_vote and message.vote_granted and message.term != self.current_term + 1
+        if campaign is not None and campaign.is_pre_vote == is_pre_vote and not is_late:
+            self._record_vote(message.sender, message.vote_granted)
+
     def _record_vote(self, voter: ServerId, vote_granted: bool) -> None:
         campaign = self._campaign
         assert campaign is not None, "votes are counted in a campaign"
@@ -268,7 +277,7 @@ class Raft:
         if step_request(self, message):
             return
         if message.term < self.current_term:
-            self._answer_stale(message)
+            answer_stale(self, message)
             return
         self._check_content(message)
         if message.term > self.current_term:
@@ -296,13 +305,6 @@ class Raft:
             elif isinstance(message, HeartbeatResponse):
                 check_confirmed(message, self.leadership.reads.newest)
 
-    def _answer_stale(self, message: Message) -> None:
-        """Let a stale leader or pre-candidate learn of the newer term, so that it gets unstuck."""
-        if isinstance(message, Heartbeat | AppendEntries):
-            self.send(AppendEntriesResponse(self.server_id, message.sender, self.current_term, True, 0))
-        elif isinstance(message, PreVote):
-            self.send(PreVoteResponse(self.server_id, message.sender, self.current_term, False))
-
     def _step_current(self, message: Message) -> None:
         """Handle a message that may count in the current term, by what it is."""
         if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
@@ -310,9 +312,7 @@ class Raft:
         elif isinstance(message, RequestVote | PreVote):
             self._vote(message)
         elif isinstance(message, RequestVoteResponse | PreVoteResponse):
-            campaign = self._campaign
-            if campaign is not None and campaign.is_pre_vote == isinstance(message, PreVoteResponse):
-                self._record_vote(message.sender, message.vote_granted)
+            self._count_vote(message)
         elif isinstance(message, TimeoutNow):
             if self.role is Role.FOLLOWER and self._may_campaign:
                 self._start_election(True)

@@ -1,7 +1,8 @@
-"""How a server answers what others ask of it on behalf of their clients (§6.2, §6.4).
+"""How a server answers others whatever its role: their clients' requests, and news of an old term.
 
-Forwarded proposals, forwarded reads and refreshes to confirm; none of them
-depends on the asker's term.
+Forwarded proposals (§6.2), forwarded reads (§6.4) and refreshes to confirm do
+not depend on the asker's term; what does, and comes from an older one, is
+answered here too if the answer helps.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ from typing import TYPE_CHECKING
 from webraft_web.core.entry import Configuration
 from webraft_web.core.errors import NotLeaderError, OverloadedError
 from webraft_web.core.message import (
+    AppendEntries,
+    AppendEntriesResponse,
     ConfirmRefresh,
     ConfirmRefreshResponse,
+    Heartbeat,
     Message,
+    PreVote,
+    PreVoteResponse,
     Propose,
     ProposeResponse,
     ReadIndex,
@@ -50,6 +56,19 @@ def step_request(raft: Raft, message: Message) -> bool:
     else:
         return False
     return True
+
+
+def answer_stale(raft: Raft, message: Message) -> None:
+    """Let a stale leader or pre-candidate learn of the newer term, so that it gets unstuck.
+
+    Only with Pre-Vote or the quorum check: without them a server that a stale
+    leader cannot reach asks for votes in its newer term, which tells it all.
+    """
+    if isinstance(message, Heartbeat | AppendEntries):
+        if raft.config.check_quorum or raft.config.pre_vote:
+            raft.send(AppendEntriesResponse(raft.server_id, message.sender, raft.current_term, True, 0))
+    elif isinstance(message, PreVote):
+        raft.send(PreVoteResponse(raft.server_id, message.sender, raft.current_term, False))
 
 
 def _answer_propose(raft: Raft, message: Propose) -> ProposeResponse:
