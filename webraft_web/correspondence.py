@@ -296,6 +296,7 @@ class Correspondence:
     def _got_hello(self, address: str, cluster_id: str | None, hello: greeting.Hello) -> None:
         greeting.check_sender(hello.server_id, address)
         server = self.server
+        self._report_lost_state(address, hello)
         server.acquaintances.heard(address, cluster_id, hello, self._clock.now_ms())
         self._has_duty = True
         if cluster_id is not None:
@@ -307,7 +308,6 @@ class Correspondence:
                 self._tell_founding(hello.server_id)
             else:
                 self._campaign_first()  # it may have been asked for its vote before it was told
-        self._report_lost_state(address, hello)
         self._report_conflict(address, cluster_id, hello)
 
     def _got_offer(self, address: str, founder: ServerId, receiver: ServerId) -> None:
@@ -393,21 +393,18 @@ class Correspondence:
 
     def _report_lost_state(self, address: str, hello: greeting.Hello) -> None:
         raft = self.server.raft
-        if raft is None:
-            return
-        for member in raft.configuration.servers:
-            if (
-                address_of(member) == address
-                and member != hello.server_id
-                and member not in self.server.retired
-            ):
-                self._tell_once(
-                    hello.server_id,
-                    StorageError(
-                        f"the server at {address!r} came back without its state: it is a new server now, "
-                        "without the old one's vote, and the leader replaces it; was its storage lost?"
-                    ),
-                )
+        if raft is None or not hello.may_found:
+            return  # one that was removed, or whose cluster yielded, is new on purpose
+        link = self.server.acquaintances.links[address]
+        known = [member for member in raft.configuration.servers if address_of(member) == address]
+        if link.hello is not None and link.cluster_id == self._cluster_id and not link.hello.is_blank:
+            known.append(link.hello.server_id)  # the leader may have replaced it already
+        if any(server_id != hello.server_id for server_id in known):
+            error = StorageError(
+                f"the server at {address!r} came back without its state: it is a new server now, without "
+                "the old one's vote, and the leader replaces it; was its storage lost?"
+            )
+            self._tell_once(hello.server_id, error)
 
     def _report_conflict(self, address: str, cluster_id: str | None, hello: greeting.Hello) -> None:
         if cluster_id in {None, self._cluster_id} or not (hello.has_data and self.server.has_data):

@@ -5,6 +5,7 @@ import json
 import random
 
 from webraft_web import MemoryStorage, NodeInstance, RaftInterface
+from webraft_web.storage.base import Batch, Identity
 
 
 class Network:
@@ -19,6 +20,7 @@ class Network:
 
     def __init__(self, seed=0, *, delay_ms=(1, 5), loss=0.0, is_synchronous=False):
         self.random = random.Random(seed)
+        random.seed(seed)  # which timeouts come from
         self.delay_ms = delay_ms
         self.loss = loss
         self.is_synchronous = is_synchronous
@@ -71,10 +73,9 @@ class Server(RaftInterface):
 
     def __init__(self, network, address, *, storage=None, members=None):
         self.network = network
-        self.storage = storage or MemoryStorage()
+        self.storage = storage or fresh_storage(address, network.random)
         super().__init__(address, storage=self.storage, members=members)
         network.servers[address] = self
-        random.seed(network.random.random())
         self.applied = []
         self.updates = []
         self.errors = []
@@ -108,6 +109,13 @@ class Server(RaftInterface):
         for address in addresses:
             server.join(address)
         return server
+
+
+def fresh_storage(address, source):
+    """Return the storage of a server that never ran, with an incarnation that the seed decides."""
+    storage = MemoryStorage()
+    storage.persist(Batch(identity=Identity(address, f"{source.getrandbits(64):016x}")), lambda _: None)
+    return storage
 
 
 def servers(network, *addresses, server_class=Server, **options):
