@@ -1,6 +1,7 @@
 """The handle: patch, read, get, changes, events and closing, over a log that behaves."""
 
 import asyncio
+import gc
 import json
 
 import pytest
@@ -475,5 +476,48 @@ def test_repr_and_export_are_for_people():
         assert "ä" in doc.export()
         await doc.close()
         assert repr(doc).startswith("<room 'board' · closed · ")
+
+    in_room(test)
+
+
+def test_what_concerns_the_room_goes_to_the_connection():
+    """An invitation, a forced recovery and leaving, which closes the handle."""
+
+    async def test(room, doc):
+        asked = []
+
+        async def recover():
+            asked.append("recover")
+
+        async def leave_room():
+            asked.append("leave")
+            doc.tab.client.fail(LocalProtocolError("left the room"))
+
+        doc.tab.recover, doc.tab.leave_room = recover, leave_room
+        assert doc.invite_link() == "https://example.org/#room"
+        await doc.recover()
+        await doc.leave_room()
+        doc.tab.client.fail(StorageError("later"))
+        assert asked == ["recover", "leave"]
+        assert doc.tab.released == 1
+        for call in (doc.recover(), doc.leave_room(), doc.patch([])):
+            with pytest.raises(LocalProtocolError, match="closed"):
+                await call
+
+    in_room(test)
+
+
+def test_an_abandoned_stream_is_forgotten():
+    """Leaving the loop early needs no `aclose`."""
+
+    async def test(room, doc):
+        stream = doc.changes()
+        await doc.patch([add("/a", 1)])
+        async for state in stream:
+            assert state == {"a": 1}
+            break
+        del stream
+        gc.collect()
+        assert not doc._streams
 
     in_room(test)
