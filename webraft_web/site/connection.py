@@ -210,7 +210,7 @@ class Connection:
 
     def _go(self) -> None:
         """Be as good as dead: nothing is said, heard, held or waited for."""
-        self._mirror.write()
+        self._write_mirror()
         self._end_tenure()
         self._observer.forget_runner()
         self._reads.clear()
@@ -228,9 +228,14 @@ class Connection:
         elif event in ("resume", "pageshow") and self._channel is None:
             self._come()
         elif event == "hidden":
-            self._mirror.write()
+            self._write_mirror()
         elif event == "visible":
             self._ask_to_run()
+
+    def _write_mirror(self) -> None:
+        """Write the mirror while there is time: the page may end without another word."""
+        if self._runner is not None:
+            self._mirror.write()
 
     def _ask_to_run(self) -> None:
         """Tell a runner that nobody looks at that this page is looked at: hidden pages fall asleep."""

@@ -50,8 +50,8 @@ class Mirror:
             self._timer.set(max(self._platform.clock.now_ms() + WRITE_EVERY_MS, self._not_before_ms))
 
     def write(self) -> None:
-        """Write now what is due; never over something newer of the same cluster."""
-        if not self._is_due or self._is_off:
+        """Write now, if there is something new; never over something newer of the same cluster."""
+        if self._is_off:
             return
         started_ms = self._platform.clock.now_ms()
         self._timer.set(None)
@@ -81,8 +81,7 @@ class Mirror:
         self._not_before_ms = ended_ms + (ended_ms - started_ms) * MAX_SHARE
 
     def close(self) -> None:
-        """Write what is due, for the last time."""
-        self.write()
+        """Write nothing more."""
         self._is_off = True
         self._timer.close()
 

@@ -124,7 +124,7 @@ class Observer:
         self._copy.restore(message.snapshot)
 
     def _is_current(self, sender: str, run: int) -> bool:
-        if run > self._run or (run == self._run and sender == self.runner):
+        if run > self._run or (run == self._run and self.runner in ("", sender)):
             return True
         # Numbers begin anew where the store was cleared. Whoever still speaks then is right.
         return self._clock.now_ms() - self._heard_ms >= SILENCE_MS

@@ -1,0 +1,484 @@
+"""What befalls the tab that runs the server, and what the others make of it: nothing acknowledged is lost."""
+
+import asyncio
+
+import pytest
+
+from webraft_web.core.errors import FencedError, OutcomeUnknownError, StorageError
+from webraft_web.site.protocol import Entries, decode
+from webraft_web.testing import run
+from webraft_web.testing.tabs import Browser
+
+
+async def settle(seconds=0.1):
+    await asyncio.sleep(seconds)
+
+
+def append(value):
+    return [{"op": "add", "path": "/-", "value": value}]
+
+
+async def open_room(browser, count, **options):
+    """Open a room in so many tabs; the first one runs it."""
+    tabs = [browser.open_tab() for _ in range(count)]
+    docs = [await tab.join_room("room", initial=[], **options) for tab in tabs]
+    assert docs[0].status()["runner"] == docs[0].status()["tab"]
+    return tabs, docs
+
+
+class Writer:
+    """Appends numbers of its own, one after the other, and keeps count of the acknowledged ones."""
+
+    def __init__(self, doc, name, pause=0.0):
+        self.doc = doc
+        self.pause = pause
+        self.name = name
+        self.acknowledged = []
+        self.longest_gap = 0.0
+        self.task = asyncio.ensure_future(self.write())
+
+    async def write(self):
+        loop = asyncio.get_running_loop()
+        number = 0
+        while True:
+            value = f"{self.name}{number}"
+            before = loop.time()
+            await self.doc.patch(append(value))
+            self.longest_gap = max(self.longest_gap, loop.time() - before)
+            self.acknowledged.append(value)
+            number += 1
+            await asyncio.sleep(self.pause)
+
+    async def stop(self):
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+def check(states, writers):
+    """Every acknowledged write is there, none twice, each writer's in its order, everywhere alike."""
+    assert all(state == states[0] for state in states)
+    state = states[0]
+    assert len(set(state)) == len(state)
+    for writer in writers:
+        own = [value for value in state if value.startswith(writer.name)]
+        assert own == [f"{writer.name}{number}" for number in range(len(own))]
+        # What was under way at the end may be there as well.
+        assert own[: len(writer.acknowledged)] == writer.acknowledged
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_the_runner_may_be_killed_at_any_step(part):
+    """Whatever it was about to do: the others go on, with every acknowledged write, each once."""
+
+    async def scenario(step):
+        browser = Browser(step)
+        tabs, docs = await open_room(browser, 3)
+        tabs[0].kill_at = tabs[0].steps + step
+        writers = [Writer(doc, name) for doc, name in zip(docs, "abc", strict=True)]
+        await settle(0.3)
+        for writer in writers:
+            await writer.stop()
+        await settle()
+        assert (tabs[0] in browser.tabs) == (tabs[0].steps < tabs[0].kill_at)
+        check([doc.state for doc in docs[1:]], writers)
+        assert all(writer.longest_gap < 0.06 for writer in writers[1:])
+        browser.kill()
+        check([(await browser.open_tab().join_room("room")).state], writers)
+
+    for step in range(1 + part, 120, 8):
+        run(scenario(step))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_tab_may_be_killed_at_any_step_of_founding(part):
+    """A room whose founder dies half-way exists in full or not at all: the next one finds or founds it."""
+
+    async def scenario(step):
+        browser = Browser(step)
+        tab = browser.open_tab()
+        tab.kill_at = step
+        founding = asyncio.ensure_future(tab.join_room("room", initial=["first"]))
+        await settle()
+        if founding.done():
+            assert tab in browser.tabs or founding.result().state == ["first"]
+        founding.cancel()
+        await asyncio.gather(founding, return_exceptions=True)
+        doc = await browser.open_tab().join_room("room", initial=["second"])
+        assert doc.state in (["first"], ["second"])
+        await doc.patch(append(1))
+        browser.kill()
+        again = await browser.open_tab().join_room("room", initial=["third"])
+        assert again.state == doc.state
+
+    for step in range(1 + part, 40, 4):
+        run(scenario(step))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tabs_may_come_and_go_all_the_time(seed):
+    """Runners are killed, frozen, hung and closed in turn, under writes from all tabs."""
+
+    async def scenario():
+        browser = Browser(seed)
+        doc = await browser.open_tab().join_room("room", initial=[])
+        writers = []
+        for number in range(20):
+            tab = browser.open_tab()
+            doc = await tab.join_room("room")
+            writers.append(Writer(doc, f"w{number}.", pause=0.05))
+            await settle(browser.random.uniform(0, 0.5))
+            victim = browser.random.choice(browser.tabs[:3])
+            accident = browser.random.choice(["kill", "freeze", "hang", "navigate_away"])
+            if victim is not tab:
+                getattr(victim, accident)()
+        await settle(2)
+        for writer in writers:
+            await writer.stop()
+        late = await browser.open_tab().join_room("room")
+        assert sum(len(writer.acknowledged) for writer in writers) > 200
+        check([late.state], writers)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("accident", ["freeze", "navigate_away"])
+def test_a_runner_that_falls_asleep_lets_go_at_once(accident):
+    """Nobody waits for the silence: the tab was told, and released the lock."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+        writer = Writer(docs[1], "b")
+        await settle()
+        getattr(tabs[0], accident)()
+        await settle(0.5)
+        assert writer.longest_gap < 0.06
+        {"freeze": tabs[0].resume, "navigate_away": tabs[0].navigate_back}[accident]()
+        await settle()
+        assert docs[0].status()["role"] == "observer"
+        await docs[0].patch(append("back"))
+        await writer.stop()
+        await settle()
+        assert docs[0].state == docs[1].state
+
+    run(scenario())
+
+
+def test_a_frozen_tab_ignores_what_it_hears():
+    """A frozen page still gets messages: it neither answers nor applies, and does not look alive."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3)
+        tabs[0].freeze()
+        await docs[1].patch(append(1))
+        await settle(3)
+        steps = tabs[0].steps
+        await docs[1].patch(append(2))
+        assert docs[0].state == []
+        assert tabs[0].steps == steps
+        tabs[0].resume()
+        await settle()
+        assert docs[0].state == [1, 2]
+
+    run(scenario())
+
+
+def test_a_hung_runner_is_replaced_after_a_second_and_carries_its_writes_over():
+    """Stolen from, it wakes up fenced: it says why, observes, and what it had pending is done once."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3)
+        errors, roles = [], []
+        docs[0].listen("error", errors.append)
+        docs[0].listen("follower", lambda: roles.append("follower"))
+        writer = Writer(docs[1], "b")
+        await settle()
+        pending = asyncio.ensure_future(docs[0].patch(append("from the hung one")))
+        await asyncio.sleep(0)
+        tabs[0].hang()
+        await settle(3)
+        assert 0.9 < writer.longest_gap < 1.5
+        assert sorted(doc.status()["role"] for doc in docs[1:]) == ["leader", "observer"]
+        assert not pending.done()
+        tabs[0].wake()
+        await asyncio.wait_for(pending, 1)
+        await writer.stop()
+        await settle()
+        assert docs[0].status()["role"] == "observer"
+        assert docs[0].status()["runner"] == docs[1].status()["runner"]
+        assert roles == ["follower"]
+        assert len(errors) == 1
+        assert isinstance(errors[0], FencedError)
+        assert "took over" in str(errors[0])
+        assert docs[0].state.count("from the hung one") == 1
+        assert docs[0].state == docs[1].state == docs[2].state
+
+    run(scenario())
+
+
+def test_a_runner_alone_may_block_as_long_as_it_likes():
+    """Nobody takes over, nothing is lost, it just goes on."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 1)
+        errors = []
+        docs[0].listen("error", errors.append)
+        tabs[0].hang()
+        pending = asyncio.ensure_future(docs[0].patch(append(1)))
+        await settle(30)
+        tabs[0].wake()
+        await asyncio.wait_for(pending, 1)
+        assert docs[0].state == [1]
+        assert docs[0].status()["role"] == "leader"
+        assert not errors
+
+    run(scenario())
+
+
+def test_a_zombie_confirms_no_stale_read():
+    """Its read was asked before it hung; by the time it is confirmed, others have written."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3)
+        tabs[0].hang()
+        await docs[1].patch(append("newer"))
+        # The zombie wakes, and is asked to read before it has heard of anything.
+        reading = asyncio.ensure_future(docs[0].read())
+        await asyncio.sleep(0)
+        tabs[0].wake()
+        assert await asyncio.wait_for(reading, 5) == ["newer"]
+
+    run(scenario())
+
+
+def test_a_zombie_that_never_lost_its_lock_is_stopped_by_the_journal():
+    """Without a word from the lock manager: the journal alone tells it, and nothing it wrote counts."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+        errors = []
+        docs[0].listen("error", errors.append)
+        # As WebKit may: the lock is gone, and nobody says so.
+        browser.loses = lambda _tab, _text: True
+        browser.locks.release_all(tabs[0])
+        await settle()
+        assert docs[0].status()["role"] == docs[1].status()["role"] == "leader"
+        pending = asyncio.ensure_future(docs[0].patch(append("by the zombie")))
+        await settle()
+        assert docs[0].status()["role"] == "observer"
+        assert isinstance(errors[0], FencedError)
+        assert docs[1].state == []
+        browser.loses = lambda _tab, _text: False
+        await asyncio.wait_for(pending, 3)
+        await settle()
+        assert docs[0].state == docs[1].state == ["by the zombie"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_lost_texts_are_made_good(seed):
+    """One text in five is lost on its way: copies fill their gaps, commands are sent again, once each."""
+
+    async def scenario():
+        browser = Browser(seed)
+        _, docs = await open_room(browser, 3)
+        chance = browser.random.random
+        browser.loses = lambda _tab, _text: chance() < 0.2
+        writers = [Writer(doc, name, pause=0.02) for doc, name in zip(docs, "abc", strict=True)]
+        await settle(20)
+        for writer in writers:
+            await writer.stop()
+        browser.loses = lambda _tab, _text: False
+        await settle(2)
+        check([doc.state for doc in docs], writers)
+        assert all(len(writer.acknowledged) > 5 for writer in writers)
+
+    run(scenario())
+
+
+def test_a_lost_last_broadcast_is_noticed_at_the_next_heartbeat():
+    """No later entry shows the gap, but the heartbeat says how far the log is committed."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+
+        def is_feed(tab, text):
+            return tab is tabs[1] and isinstance(decode(text, "").content, Entries)
+
+        browser.loses = lambda tab, text: text.startswith("\n") and is_feed(tab, text)
+        await docs[0].patch(append(1))
+        await settle(0.05)
+        assert docs[1].state == []
+        await settle(0.4)
+        assert docs[1].state == [1]
+
+    run(scenario())
+
+
+def test_a_tab_that_lacks_a_lot_gets_the_document():
+    """After a long sleep the whole document is sooner there than all its changes, compacted or not."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+        tabs[1].freeze()
+        await asyncio.gather(*[docs[0].patch(append(number)) for number in range(3000)])
+        documents = []
+        browser.loses = lambda _tab, text: bool('"document"' in text[:60] and documents.append(text))
+        tabs[1].resume()
+        await settle()
+        assert docs[1].state == docs[0].state
+        assert len(docs[1].state) == 3000
+        assert len(documents) == 1
+
+    run(scenario())
+
+
+def test_compaction_bounds_the_journal_and_loses_nothing():
+    """More than a log keeps, 16 MB of it, and across takeovers: the document comes back whole."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+        value = ["x" * 40_000]
+        for number in range(400):
+            await docs[number % 2].patch([{"op": "replace", "path": "", "value": value}])
+        await docs[1].patch(append("last"))
+        tabs[0].kill()
+        await docs[1].patch(append("after"))
+        size = sum(map(len, browser.journals["room"].records.values()))
+        assert size < 6_000_000
+        browser.kill()
+        late = await browser.open_tab().join_room("room")
+        assert late.state == [*value, "last", "after"]
+
+    run(scenario())
+
+
+def test_a_hidden_runner_makes_way_for_a_tab_that_is_looked_at():
+    """Hidden pages are slowed down and put to sleep, so the server had better be elsewhere."""
+
+    async def scenario():
+        browser = Browser()
+        tabs = [browser.open_tab(is_visible=number == 0) for number in range(3)]
+        docs = [await tab.join_room("room", initial=[]) for tab in tabs]
+        writer = Writer(docs[1], "b")
+        await settle(1)
+        assert docs[0].status()["role"] == "leader"
+        tabs[0].hide()
+        tabs[2].show()
+        await settle(1)
+        assert [doc.status()["role"] for doc in docs] == ["observer", "observer", "leader"]
+        assert writer.longest_gap < 0.1
+        await writer.stop()
+        await settle()
+        check([doc.state for doc in docs], [writer])
+
+    run(scenario())
+
+
+def test_a_store_that_breaks_stops_the_server_and_another_try_goes_on():
+    """The error is told, nothing is lost, and once the store works again so does the room."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 1)
+        errors = []
+        docs[0].listen("error", errors.append)
+        browser.journals["room"].fail_next(StorageError("the disk is full"))
+        await asyncio.wait_for(docs[0].patch(append(1)), 10)
+        assert [str(error) for error in errors] == ["the disk is full"]
+        assert docs[0].state == [1]
+
+    run(scenario())
+
+
+def test_a_cleared_store_begins_anew_with_what_the_tabs_hold():
+    """Site data cleared under open tabs: a new cluster, a new server, and the same document."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+        await docs[1].patch(append(1))
+        address = docs[0].status()["address"]
+        browser.journals["room"].delete()
+        await settle(3)
+        await docs[0].patch(append(2))
+        await docs[1].patch(append(3))
+        await settle()
+        assert docs[0].state == docs[1].state == [1, 2, 3]
+        assert docs[1].status()["address"] != address
+        browser.kill()
+        assert (await browser.open_tab().join_room("room")).state == [1, 2, 3]
+
+    run(scenario())
+
+
+def test_in_memory_mode_a_successor_goes_on_with_what_it_observed():
+    """No fence, no journal: a new cluster, minted from a copy; the last tab takes the room along."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3, storage="memory")
+        await docs[1].patch(append(1))
+        await settle()
+        link = docs[2].invite_link()
+        tabs[0].kill()
+        await settle()
+        await docs[1].patch(append(2))
+        await docs[2].patch(append(3))
+        await settle()
+        assert docs[1].state == docs[2].state == [1, 2, 3]
+        assert docs[2].invite_link() != link
+        assert docs[2].status()["storage"] == "memory"
+        assert not browser.journals
+        browser.kill()
+        assert (await browser.open_tab().join_room("room", initial=[], storage="memory")).state == []
+
+    run(scenario())
+
+
+def test_in_memory_mode_nobody_steals():
+    """A hung runner is waited for: with nothing to fence it off there would be two."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2, storage="memory")
+        tabs[0].hang()
+        pending = asyncio.ensure_future(docs[1].patch(append(1)))
+        await settle(30)
+        assert not pending.done()
+        tabs[0].wake()
+        await asyncio.wait_for(pending, 5)
+        assert docs[0].state == docs[1].state == [1]
+
+    run(scenario())
+
+
+def test_a_copy_ahead_of_the_successor_follows_it_in_memory_mode():
+    """What the dead runner told one tab alone is gone for both: copies never disagree for long."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3, storage="memory")
+        browser.loses = lambda tab, text: tab is tabs[1] and '"entries"' in text[:60]
+        try:
+            await asyncio.wait_for(docs[2].patch(append("lost")), 0.05)
+        except (TimeoutError, OutcomeUnknownError):
+            pytest.fail("tab 2 should have been told")
+        tabs[0].kill()
+        browser.loses = lambda _tab, _text: False
+        await settle(1)
+        assert docs[1].state == docs[2].state
+        await docs[2].patch(append("next"))
+        await settle()
+        assert docs[1].state == docs[2].state
+
+    run(scenario())
