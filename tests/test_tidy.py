@@ -5,11 +5,17 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
+import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from demo.toolchain.runtime import OLDEST_NODE
+from demo.toolchain.wheels import build_wheel
+from tests.readme import TEXT
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_FILE_LINES = 500
@@ -145,6 +151,35 @@ def test_no_file_names_what_only_one_machine_has(what: str, pattern: str) -> Non
         if re.search(pattern, line) and path != Path(__file__)
     ]
     assert found == [], what
+
+
+def test_the_wheel_is_as_small_as_the_readme_says() -> None:
+    """The README names a size, and the wheel keeps below it."""
+    stated = re.search(r"smaller than (\d+) KB", TEXT)
+    assert stated is not None
+    assert build_wheel().stat().st_size < int(stated[1]) * 1000
+
+
+def test_the_wheel_carries_the_glue_and_nothing_else_of_javascript() -> None:
+    """Every module of the glue is in the wheel, with no test, tool or dependency beside it."""
+    with zipfile.ZipFile(build_wheel()) as wheel:
+        names = wheel.namelist()
+    glue = {f"webraft_web/_js/{path.name}" for path in (ROOT / "js_glue" / "src").glob("*.js")}
+    glue = {name for name in glue if not name.endswith(".test.js")}
+    assert {name for name in names if name.endswith((".js", ".mjs", ".json"))} == glue
+    assert "webraft_web/py.typed" in names
+    assert {name.split("/")[0] for name in names} == {"webraft_web", "webraft_web-0.1.0.dist-info"}
+
+
+def test_the_readme_names_the_versions_that_the_tools_check() -> None:
+    """What README asks of a machine is what the commands ask."""
+    requires = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest_python = requires["requires-python"].removeprefix(">=")
+    assert f"Python {oldest_python} or newer" in TEXT
+    assert f"Node.js {OLDEST_NODE} or newer" in TEXT
+    assert requires["dependencies"] == [
+        f"jsonpatch>={re.findall(r'`jsonpatch` ([0-9.]+) or newer', TEXT)[0]}"
+    ]
 
 
 def test_nothing_is_left_to_be_done_later() -> None:

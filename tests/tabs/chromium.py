@@ -131,6 +131,14 @@ class Chromium:
         self._socket.send(json.dumps(message))
         return self._last_id
 
+    def listen(self, until: Callable[[], bool], what: str) -> None:
+        """Take in events until something is so."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not until():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {DEADLINE_S:.0f} s for {what}")
+            self._receive(deadline)
+
     def result(self, number: int, page: Page | None = None, timeout_s: float = DEADLINE_S) -> dict[str, Any]:
         """Wait for a command's answer.
 
@@ -169,6 +177,7 @@ class Page:
     """One tab, by its DevTools session.
 
     Fields:
+        log: What it wrote with `console.log`; of a page that was killed, what arrived before.
         problems: Errors and warnings in its console, and exceptions that nobody caught.
         is_gone: Whether it was closed, crashed or killed.
     """
@@ -178,6 +187,7 @@ class Page:
         self.target = target
         self._session = session
         self._loads = 0
+        self.log: list[str] = []
         self.problems: list[str] = []
         self.is_gone = False
 
@@ -302,9 +312,10 @@ class Page:
             self._loads += 1
         elif method == "Runtime.exceptionThrown":
             self.problems.append(_exception_text(params["exceptionDetails"]))
-        elif method == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning", "assert"}:
+        elif method == "Runtime.consoleAPICalled":
             words = [str(one.get("value", one.get("description", ""))) for one in params["args"]]
-            self.problems.append(" ".join(words))
+            place = self.problems if params["type"] in {"error", "warning", "assert"} else self.log
+            place.append(" ".join(words))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             entry = params["entry"]
             self.problems.append(f"{entry['text']} {entry.get('url', '')}".strip())

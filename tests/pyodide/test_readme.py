@@ -1,0 +1,15 @@
+"""README's words on installing."""
+
+from __future__ import annotations
+
+from tests.readme import python_block
+
+
+def test_the_installation_of_the_readme_works_as_shown(page) -> None:
+    """The snippet, with the address of the wheel built here, gives a package that imports."""
+    example = python_block("micropip.install(")
+    address = "https://example.org/webraft_web-0.1.0-py3-none-any.whl"
+    assert address in example
+    page.python(f"import micropip; micropip.set_index_urls('{page.index_url}')")
+    page.python(example.replace(address, page.wheel_url))
+    assert page.python("from webraft_web import RaftInterface; RaftInterface.__name__") == "RaftInterface"

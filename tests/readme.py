@@ -1,0 +1,15 @@
+"""README's code, for the tests that hold it to its word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def python_block(mark: str) -> str:
+    """Return the one block of Python code that contains `mark`."""
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if mark in block]
+    assert len(blocks) == 1, f"README has {len(blocks)} blocks of Python with {mark!r}"
+    return blocks[0]

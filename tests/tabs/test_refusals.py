@@ -1,0 +1,61 @@
+"""Browsers that lack something, or are full: a clear error each, and nothing lost."""
+
+from __future__ import annotations
+
+from tests.tabs.chromium import Chromium
+from tests.tabs.conftest import PythonTab
+
+JOIN = """
+    from webraft_web import WebraftError, join_room
+    try:
+        doc = await join_room("room"{options})
+        answer = ["joined", doc.status()["storage"]]
+    except WebraftError as error:
+        answer = [type(error).__name__, str(error)]
+    answer
+"""
+
+
+def test_a_browser_without_indexed_db_is_told_what_to_do(tabs) -> None:
+    """Without IndexedDB nothing could be kept: StorageError, unless memory was asked for."""
+    page = tabs.browser.blank()
+    page.before_load("Object.defineProperty(globalThis, 'indexedDB', { value: undefined });")
+    page.go(f"{tabs.url}tab.html")
+    tab = PythonTab(page)
+    name, message = tab.python(JOIN.format(options=""))
+    assert name == "StorageError"
+    assert "IndexedDB" in message
+    assert "memory" in message
+    assert tab.python(JOIN.format(options=', storage="memory"')) == ["joined", "memory"]
+    tab.python("await doc.patch([{'op': 'add', 'path': '/n', 'value': 1}])")
+    assert tab.python("doc.state") == {"n": 1}
+
+
+def test_an_insecure_origin_is_told_about_https_and_localhost(tmp_path, site) -> None:
+    """Web Locks exist on secure origins alone, and the error names both ways to be one."""
+    browser = Chromium(tmp_path / "profile", "--host-resolver-rules=MAP insecure.test 127.0.0.1")
+    try:
+        tab = PythonTab(browser.open(f"{site.replace('127.0.0.1', 'insecure.test')}tab.html"))
+        assert tab.page.js("isSecureContext") is False
+        _, message = tab.python(JOIN.format(options=""))
+        assert "https" in message
+        assert "localhost" in message
+    finally:
+        browser.kill()
+
+
+def test_a_full_local_storage_stops_the_mirror_and_nothing_else(tabs) -> None:
+    """localStorage only mirrors the document: when it is full, writes go on and survive a reload."""
+    tab = tabs.open()
+    tab.page.js("""{
+        let size = 5_000_000;
+        for (let n = 0; size >= 1; n++) {
+            try { localStorage.setItem(`filler${n}`, "x".repeat(size)); } catch { size = size >> 1; }
+        }
+    }""")
+    tab.python(JOIN.format(options=""))
+    tab.python("await doc.patch([{'op': 'add', 'path': '/text', 'value': 'y' * 1000}])")
+    tab.page.reload()
+    again = PythonTab(tab.page)
+    again.python(JOIN.format(options=""))
+    assert again.python("len(doc.get('/text'))") == 1000
