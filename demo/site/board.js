@@ -31,6 +31,7 @@ export class Board {
     this.act = act;
     /** @type {Map<string, CardView>} */
     this.views = new Map();
+    this.arrangement = "";
     /** @type {Map<string, {title: string, list: HTMLElement, count: HTMLElement, input: HTMLInputElement}>} */
     this.columns = new Map();
     for (const section of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-column]"))) {
@@ -84,9 +85,21 @@ export class Board {
    * @param {string[]} [pending] Ids of cards that the room has yet to decide about.
    */
   show(cards, pending = []) {
-    const focused = document.activeElement;
-    const places = this.measure();
+    const arrangement = JSON.stringify(
+      Object.entries(cards).map(([id, card]) => [id, card.column, card.order]),
+    );
+    const isRearranged = arrangement !== this.arrangement;
+    this.arrangement = arrangement;
+    // To ask where elements are makes the browser lay the page out at once: only if something is to move.
+    const places = isRearranged ? this.measure() : null;
     this.updateViews(cards, new Set(pending));
+    if (isRearranged) this.arrangeAll(cards);
+    this.glide(places);
+  }
+
+  /** @param {Cards} cards */
+  arrangeAll(cards) {
+    const focused = document.activeElement;
     for (const [name, { list, count }] of this.columns) {
       const ids = columnIds(cards, name);
       this.arrange(list, ids);
@@ -95,7 +108,6 @@ export class Board {
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.root.contains(focused)) {
       focused.focus({ preventScroll: true }); // an element that moves in the tree loses the focus
     }
-    this.glide(places);
   }
 
   /**

@@ -54,12 +54,17 @@ export class CardView {
   update(card, isPending) {
     this.card = card;
     this.isGone = false;
-    setText(this.textButton, card.text);
-    for (const tool of this.element.querySelectorAll("[data-tool]")) {
-      tool.setAttribute("aria-label", `${tool.getAttribute("title")}: ${card.text}`);
-    }
+    if (this.textButton.textContent !== card.text) this.showText(card.text);
     this.showPending(isPending);
     this.editor?.show(this);
+  }
+
+  /** @param {string} text */
+  showText(text) {
+    this.textButton.textContent = text;
+    for (const tool of this.element.querySelectorAll("[data-tool]")) {
+      tool.setAttribute("aria-label", `${tool.getAttribute("title")}: ${text}`);
+    }
   }
 
   /** @param {boolean} isPending */

@@ -37,8 +37,7 @@ export class Panel {
     this.eventsShown = "";
     /** @type {string | null | undefined} Undefined before the first picture. */
     this.leadingTab = undefined;
-    /** @type {number | undefined} */
-    this.waitTimer = undefined;
+    this.waiting = "";
   }
 
   /** @param {Picture} picture */
@@ -53,10 +52,9 @@ export class Panel {
   /** @param {number} count */
   showWaiting(count) {
     const element = byId("waiting");
-    const text = count ? `${count} ${count === 1 ? "card" : "cards"} pending` : "";
-    clearTimeout(this.waitTimer);
-    if (!text || element.textContent) setText(element, text);
-    else this.waitTimer = setTimeout(() => setText(element, text), WORTH_A_WORD_MS);
+    this.waiting = count ? `${count} ${count === 1 ? "card" : "cards"} pending` : "";
+    if (!this.waiting || element.textContent) setText(element, this.waiting);
+    else setTimeout(() => setText(element, this.waiting), WORTH_A_WORD_MS);
   }
 
   /** @param {Picture} picture */
