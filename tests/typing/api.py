@@ -1,0 +1,90 @@
+"""The public API as typed code: mypy alone reads it, and fails if a name or a signature changes."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+from webraft_web import (
+    BroadcastChannelNode,
+    Committed,
+    Emitter,
+    LocalStorageHandlers,
+    MemoryStorage,
+    NodeInstance,
+    RaftInterface,
+    SharedDocument,
+    WebraftError,
+    delete_room,
+    join_room,
+    list_rooms,
+)
+
+
+async def rooms() -> None:
+    """Rooms, as API's first chapter has them."""
+    doc = await join_room(
+        "kanban", initial={"cards": []}, signaling=(), secret=None, voters=5, storage="indexeddb"
+    )
+    assert_type(doc, SharedDocument)
+    assert_type(await doc.patch([{"op": "add", "path": "/cards/-", "value": "milk"}], timeout=100), Committed)
+    state: Any = await doc.update(lambda state: {**state, "n": 1}, timeout=None)
+    state = await doc.read(timeout=1.5)
+    state = doc.state
+    state = doc.get("/cards/0")
+    async for state in doc.changes():
+        assert_type(state, Any)
+    unlisten = doc.listen("updated", lambda index: None)
+    unlisten()
+    assert_type(doc.status(), dict[str, Any])
+    async with doc:
+        await doc.close()
+    await doc.leave_room()
+    assert_type(await list_rooms(), list[str])
+    await delete_room("kanban")
+
+
+class Link(NodeInstance):
+    """A transport of one's own."""
+
+    def write(self, payload: Any) -> None:
+        """Send it."""
+
+
+class Server(RaftInterface):
+    """A server with it, and with timeouts of its own."""
+
+    def create_instance(self, address: str) -> NodeInstance:
+        """Open a link."""
+        return Link(address, self) if address.startswith("own") else BroadcastChannelNode(address, self)
+
+    @property
+    def election_timeout(self) -> float:
+        """A candidate's wait."""
+        return 150.5
+
+
+async def servers() -> None:
+    """webraft's API in Python's spelling."""
+    server = Server("a", members=["a", "b"], storage=MemoryStorage())
+    assert isinstance(server, Emitter)
+    server.join("b")
+    server.leave("b")
+    server.got_data("b", {"any": "payload"})
+    server.nodes["b"].got_data({"any": "payload"})
+    unlisten = server.listen("apply", lambda entry, index, done: done())
+    unlisten()
+    server.listen_once("updated", repr)
+    server.unlisten("updated", repr)
+    committed = await server.propose({"any": "command"})
+    assert_type(committed, Committed)
+    assert_type((committed.term, committed.index), tuple[int, int])
+    assert_type(server.is_leader, bool)
+    assert_type(server.state, str)
+    assert_type(server.leader_id, str | None)
+    assert_type((server.current_term, server.commit_index, server.last_applied), tuple[int, int, int])
+    assert_type(server.nodes, dict[str, NodeInstance])
+    LocalStorageHandlers(server, key=None, url=None)
+    try:
+        await server.yield_to("cluster")
+    except WebraftError:
+        await server.close()
