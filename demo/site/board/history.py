@@ -51,12 +51,11 @@ class History:
         self._observe_leader(status, is_first=before is None)
 
     def _observe_tabs(self, before: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-        for tab in status["tabs"]:
-            if tab not in before["tabs"]:
-                self.note(f"tab {short_id(tab)} joined")
-        for tab in before["tabs"]:
-            if tab not in status["tabs"] and tab != status["tab"]:
-                self.note(f"tab {short_id(tab)} left")
+        tabs_before, tabs = set(before["tabs"]), set(status["tabs"])
+        for tab in sorted(tabs - tabs_before - {status["tab"]}):
+            self.note(f"tab {short_id(tab)} joined")
+        for tab in sorted(tabs_before - tabs - {status["tab"]}):
+            self.note(f"tab {short_id(tab)} left")
 
     def _observe_leader(self, status: Mapping[str, Any], *, is_first: bool) -> None:
         leads = status["leader"] is not None and status["leader"] == status["address"]
