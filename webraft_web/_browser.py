@@ -314,7 +314,9 @@ def _journal_error(name: str, failure: str) -> StorageError:
     if kind == "ConstraintError":
         return FencedError(f"journal {name!r} was taken over by another page; stop here")
     advice = _ADVICE.get(kind)
-    return StorageError(f"journal {name!r} in IndexedDB: {failure}" + (f" ({advice})" if advice else ""))
+    # Some of the browser's own errors have a name and nothing to add.
+    seen = f"journal {name!r} in IndexedDB: {failure.rstrip(': ')}"
+    return StorageError(f"{seen} ({advice})" if advice else seen)
 
 
 def _no_indexed_db() -> StorageError:

@@ -171,3 +171,23 @@ def test_localstorage_refuses_what_is_too_large_and_keeps_what_was_there(tabs):
             outcome = str(error).split(":")[1].strip()
         [outcome, platform.mirror_get("key"), platform.mirror_get("other")]
     """) == ["QuotaExceededError", "old", None]
+
+
+def test_a_full_disk_is_a_clear_error_and_nothing_stored_is_lost(tabs):
+    """Beyond the browser's quota a write fails with advice, and a later takeover finds all before it."""
+    tab = tabs.open()
+    tab.page.call("Storage.overrideQuotaForOrigin", origin=tabs.url.rstrip("/"), quotaSize=300_000)
+    tab.python(SETUP)
+    tab.python(TAKE_OVER)
+    assert tab.python(WRITE.format(term=1)) == "NoneType"
+    refusal = tab.python("""
+        import secrets
+
+        too_large = secrets.token_hex(500_000)  # the browser compresses what it can
+        str(await ask(storage.persist, Batch(entries=[Entry(1, 1, data=too_large)])))
+    """)
+    assert "QuotaExceededError" in refusal
+    assert "what was stored before is intact" in refusal
+    assert tab.python(TAKE_OVER) == 1
+    assert tab.python("len(found.entries)") == 0
+    assert tab.python(WRITE.format(term=2)) == "NoneType"
