@@ -42,6 +42,7 @@ MAX_INBOX: Final = 10_000
 MAX_PAYLOAD_SIZE: Final = 128 * 1024
 """Characters after which the messages to one server are split into several payloads."""
 MAX_TOLD: Final = 1000
+MAX_REQUESTS: Final = 10_000
 
 
 class Correspondence:
@@ -72,6 +73,8 @@ class Correspondence:
         self._inbox: deque[tuple[str, Any]] = deque()
         self._is_scheduled = False
         self._told: dict[object, None] = {}
+        self._requests: dict[tuple[ServerId, int], None] = {}
+        """Commands that others handed over lately: a network may deliver them again."""
         self._last_seen: object = None
         self._has_duty = False
         self._has_founded = False
@@ -283,7 +286,28 @@ class Correspondence:
             server.was_told_to_campaign = True
         if server.retired or server.is_dissolving:
             self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
-        messages.extend(message for message in mine if message.sender not in server.retired)
+        messages.extend(
+            message
+            for message in mine
+            if message.sender not in server.retired
+            and not (isinstance(message, Propose) and self._is_repeated(message))
+        )
+
+    def _is_repeated(self, message: Propose) -> bool:
+        """Whether commands came before, or may have: appended a second time they would take effect twice.
+
+        No answer is given then: "not appended" would be a lie if the first copy was.
+        """
+        raft = self.server.raft
+        if raft is not None and raft.role is Role.LEADER and message.term < raft.current_term:
+            return True  # meant for an earlier leadership, and perhaps for one before a restart
+        request = (message.sender, message.request_id)
+        if request in self._requests:
+            return True
+        self._requests[request] = None
+        if len(self._requests) > MAX_REQUESTS:
+            del self._requests[next(iter(self._requests))]
+        return False
 
     def _may_be_added_by(self, address: str, messages: list[Message]) -> bool:
         """Whether these messages, to a server without a cluster, come from a leader that may add it."""
@@ -396,7 +420,7 @@ class Correspondence:
         if raft is None or not hello.may_found:
             return  # one that was removed, or whose cluster yielded, is new on purpose
         link = self.server.acquaintances.links[address]
-        known = [member for member in raft.configuration.servers if address_of(member) == address]
+        known = [voter for voter in raft.configuration.voters if address_of(voter) == address]
         if link.hello is not None and link.cluster_id == self._cluster_id and not link.hello.is_blank:
             known.append(link.hello.server_id)  # the leader may have replaced it already
         if any(server_id != hello.server_id for server_id in known):

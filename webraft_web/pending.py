@@ -8,6 +8,7 @@ decided.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from webraft_web.core.entry import Committed, EntryKind
 from webraft_web.core.errors import NotLeaderError, WebraftError
@@ -17,73 +18,71 @@ Settled = Callable[[Committed | WebraftError], None]
 
 
 class _Proposal:
-    __slots__ = ("command", "deadline_ms", "driver", "kind", "settled")
+    __slots__ = ("command", "deadline_ms", "kind", "settled")
 
     def __init__(self, command: str, kind: EntryKind, settled: Settled, deadline_ms: int) -> None:
         self.command = command
         self.kind = kind
         self.settled = settled
         self.deadline_ms = deadline_ms
-        self.driver: Driver | None = None
-        """Who has it; None while it waits here."""
 
 
 class PendingProposals:
     """All unsettled proposals of one server, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._proposals: dict[int, _Proposal] = {}
+        self._waiting: dict[int, _Proposal] = {}
+        self._handed_over: dict[int, _Proposal] = {}
         self._number = 0
 
     def add(self, command: str, kind: EntryKind, settled: Settled, deadline_ms: int) -> None:
         """Keep a proposal until `hand_over`, at most until `deadline_ms`."""
         self._number += 1
-        self._proposals[self._number] = _Proposal(command, kind, settled, deadline_ms)
+        self._waiting[self._number] = _Proposal(command, kind, settled, deadline_ms)
 
     def hand_over(self, driver: Driver) -> None:
         """Give the driver all that wait."""
-        for number, proposal in list(self._proposals.items()):
-            if proposal.driver is None:
-                proposal.driver = driver
-                driver.propose(proposal.command, proposal.kind, self._settler(number, driver))
+        waiting, self._waiting = self._waiting, {}
+        # A number per hand-over: what is taken back gets a new one, and a former driver's word is void.
+        for proposal in waiting.values():
+            self._number += 1
+            self._handed_over[self._number] = proposal
+            driver.propose(proposal.command, proposal.kind, partial(self._settle, self._number))
 
     def take_back(self) -> None:
         """Let commands wait again: what was handed over certainly has no effect. Other kinds are dropped."""
-        for number, proposal in list(self._proposals.items()):
-            proposal.driver = None
-            if proposal.kind is not EntryKind.COMMAND:
-                del self._proposals[number]
+        handed_over, self._handed_over = self._handed_over, {}
+        commands = {
+            number: proposal for number, proposal in handed_over.items() if proposal.kind is EntryKind.COMMAND
+        }
+        self._waiting = {**commands, **self._waiting}
 
-    def fail(self, error: WebraftError, *, handed_over_only: bool = False) -> None:
-        """Settle everything, or everything handed over, with an error."""
-        for number, proposal in list(self._proposals.items()):
-            if proposal.driver is not None or not handed_over_only:
-                self._settle(number, error)
+    def fail_handed_over(self, error: WebraftError) -> None:
+        """Settle everything that was handed over with an error."""
+        handed_over, self._handed_over = self._handed_over, {}
+        for proposal in handed_over.values():
+            proposal.settled(error)
+
+    def fail(self, error: WebraftError) -> None:
+        """Settle everything with an error."""
+        self.fail_handed_over(error)
+        waiting, self._waiting = self._waiting, {}
+        for proposal in waiting.values():
+            proposal.settled(error)
 
     def expire(self, now_ms: int) -> None:
         """Give up on those that waited too long; they were certainly not appended."""
-        for number, proposal in list(self._proposals.items()):
-            if proposal.driver is None and proposal.deadline_ms <= now_ms:
-                error = NotLeaderError("this server found no cluster in time; the command was not appended")
-                self._settle(number, error)
+        late = [number for number, proposal in self._waiting.items() if proposal.deadline_ms <= now_ms]
+        for number in late:
+            message = "this server found no cluster in time; the command was not appended"
+            self._waiting.pop(number).settled(NotLeaderError(message))
 
     @property
     def deadline_ms(self) -> int | None:
         """When `expire` is next wanted, None for never."""
-        return min(
-            (proposal.deadline_ms for proposal in self._proposals.values() if proposal.driver is None),
-            default=None,
-        )
-
-    def _settler(self, number: int, driver: Driver) -> Settled:
-        def settled(outcome: Committed | WebraftError) -> None:
-            proposal = self._proposals.get(number)
-            if proposal is not None and proposal.driver is driver:
-                self._settle(number, outcome)
-
-        return settled
+        return min((proposal.deadline_ms for proposal in self._waiting.values()), default=None)
 
     def _settle(self, number: int, outcome: Committed | WebraftError) -> None:
-        proposal = self._proposals.pop(number, None)
+        proposal = self._handed_over.pop(number, None)
         if proposal is not None:
             proposal.settled(outcome)

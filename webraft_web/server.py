@@ -190,7 +190,7 @@ class Server:
         self.is_ready = False
         driver, self.driver = self.driver, None
         error = OutcomeUnknownError("this server was removed from its cluster before the outcome was known")
-        self._pending.fail(error, handed_over_only=True)
+        self._pending.fail_handed_over(error)
         batch = Batch(True, stored.identity, stored.hard_state, stored.snapshot, stored.entries)
 
         def written(error: StorageError | None) -> None:
