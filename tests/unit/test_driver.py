@@ -1,6 +1,7 @@
 """The driver: real cores, storages and clocks in virtual time, over a simulated network."""
 
 import asyncio
+import random
 from collections.abc import Coroutine, Sequence
 
 import pytest
@@ -810,6 +811,53 @@ def test_a_server_far_behind_gets_a_snapshot() -> None:
         assert isinstance(follower.machine.restored[0], Snapshot)
         assert follower.machine.entries[-1].data == "last"
         assert stored(follower).snapshot.last_index >= follower.machine.restored[0].last_index
+
+    run(main())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_partitions_and_crashes_lose_and_double_nothing(seed: int) -> None:
+    """What was acknowledged is in every log exactly once, in one order, whatever happened meanwhile."""
+    chance = random.Random(seed)
+
+    async def client(server: Server, acknowledged: list[str]) -> None:
+        number = 0
+        while True:
+            await asyncio.sleep(0.003)
+            if server.driver.is_stopped:
+                continue
+            number += 1
+            command = f"{server.number}-{number}"
+            proposal = server.propose(command)
+            done, _ = await asyncio.wait([proposal], timeout=5)  # a crash settles nothing
+            if done and isinstance(proposal.result(), Committed):
+                acknowledged.append(command)
+
+    async def main() -> None:
+        cluster = Cluster(5, storage_ms=1)
+        acknowledged: list[str] = []
+        clients = [asyncio.create_task(client(server, acknowledged)) for server in cluster.servers[:4]]
+        for _ in range(15):
+            cut_off = chance.sample(cluster.servers, chance.choice([0, 1, 1, 2, 3]))
+            cluster.network.cut_off = {server.server_id for server in cut_off}
+            await asyncio.sleep(chance.random())
+            if chance.random() < 0.4:
+                victim = chance.choice(cluster.servers)
+                stopped = asyncio.Event()
+                victim.driver.stop(stopped.set)
+                await stopped.wait()
+                victim.start()
+        for task in clients:
+            task.cancel()
+        cluster.network.cut_off = set()
+        outcome = await (await cluster.leader()).propose("last")
+        assert isinstance(outcome, Committed)
+        await settle(2)
+        commands = cluster.servers[0].machine.commands
+        assert all(server.machine.commands == commands for server in cluster.servers)
+        assert len(commands) == len(set(commands))
+        assert set(acknowledged) <= set(commands)
+        assert len(acknowledged) > 100
 
     run(main())
 
