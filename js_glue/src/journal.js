@@ -122,6 +122,139 @@ function transact(database, mode, isStrict, issue, answer) {
   }
 }
 
+class OpenJournal {
+  /** @type {IDBDatabase | null} */
+  #database = null;
+  #isClosed = false;
+  /** @type {OnAnswer} */
+  #onAnswer;
+
+  /**
+   * @param {string} name
+   * @param {OnAnswer} onAnswer
+   */
+  constructor(name, onAnswer) {
+    this.#onAnswer = onAnswer;
+    openDatabase(name).then(
+      (database) => this.#opened(database),
+      (error) => this.#answer(0, describe(error)),
+    );
+  }
+
+  /** @param {number} call */
+  load(call) {
+    // Two transactions, for one that waits for its own first result would stay open meanwhile.
+    // What is discarded between them has a successor, which the second one sees.
+    this.#read(
+      call,
+      (store) => [store.get(START)],
+      ([start]) => {
+        const range = IDBKeyRange.lowerBound(start > START ? start : START + 1);
+        this.#read(
+          call,
+          (store) => [store.getAllKeys(range), store.getAll(range)],
+          (columns) => this.#answer(call, "", JSON.stringify(columns)),
+        );
+      },
+    );
+  }
+
+  /**
+   * @param {number} call
+   * @param {number} position
+   * @param {string} text
+   * @param {string} discard
+   * @param {boolean} isStrict
+   */
+  add(call, position, text, discard, isStrict) {
+    /** @param {IDBObjectStore} store */
+    const issue = (store) => {
+      /** @type {IDBRequest[]} */
+      const requests = [store.add(text, position)];
+      if (discard) requests.push(store.put(position, START));
+      for (const [first, last] of discard ? JSON.parse(discard) : []) {
+        requests.push(store.delete(IDBKeyRange.bound(first, last)));
+      }
+      return requests;
+    };
+    this.#run(call, "readwrite", isStrict, issue, () => this.#answer(call, ""));
+  }
+
+  /**
+   * @param {number} call
+   * @param {number} position
+   */
+  has(call, position) {
+    this.#read(
+      call,
+      (store) => [store.count(position)],
+      ([count]) => this.#answer(call, "", count > 0),
+    );
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.#database?.close();
+    this.#database = null;
+  }
+
+  /** @param {IDBDatabase} database */
+  #opened(database) {
+    if (this.#isClosed) {
+      database.close();
+      return;
+    }
+    this.#database = database;
+    database.onversionchange = () =>
+      this.#closedFromOutside("VersionChangeError: it is being deleted or changed by another page");
+    database.onclose = () => this.#closedFromOutside("ClosedError: the browser removed it");
+    this.#answer(0, "");
+  }
+
+  /** @param {string} reason */
+  #closedFromOutside(reason) {
+    this.#database?.close();
+    this.#database = null;
+    this.#answer(-1, reason);
+  }
+
+  /**
+   * @param {number} call
+   * @param {string} failure
+   * @param {unknown} [result]
+   */
+  #answer(call, failure, result) {
+    if (!this.#isClosed) this.#onAnswer(call, failure, result);
+  }
+
+  /**
+   * @param {number} call
+   * @param {(store: IDBObjectStore) => IDBRequest[]} issue
+   * @param {(results: any[]) => void} succeed
+   */
+  #read(call, issue, succeed) {
+    this.#run(call, "readonly", false, issue, succeed);
+  }
+
+  /**
+   * @param {number} call
+   * @param {IDBTransactionMode} mode
+   * @param {boolean} isStrict
+   * @param {(store: IDBObjectStore) => IDBRequest[]} issue
+   * @param {(results: any[]) => void} succeed
+   */
+  #run(call, mode, isStrict, issue, succeed) {
+    if (!this.#database) {
+      queueMicrotask(() => this.#answer(call, "InvalidStateError: the journal is closed"));
+      return;
+    }
+    transact(this.#database, mode, isStrict, issue, (failure, results) => {
+      if (failure) this.#answer(call, failure);
+      else succeed(results);
+    });
+  }
+}
+
 /**
  * Open the journal `name`, making an empty one where there is none.
  *
@@ -130,103 +263,7 @@ function transact(database, mode, isStrict, issue, answer) {
  * @returns {Journal}
  */
 export function openJournal(name, onAnswer) {
-  /** @type {IDBDatabase | null} */
-  let database = null;
-  let isClosed = false;
-
-  /** @type {OnAnswer} */
-  const answer = (call, failure, result) => {
-    if (!isClosed) onAnswer(call, failure, result);
-  };
-  /** @param {string} reason */
-  const closedFromOutside = (reason) => {
-    database?.close();
-    database = null;
-    answer(-1, reason, undefined);
-  };
-  /**
-   * @param {number} call
-   * @param {IDBTransactionMode} mode
-   * @param {boolean} isStrict
-   * @param {(store: IDBObjectStore) => IDBRequest[]} issue
-   * @param {(results: any[]) => void} succeed
-   */
-  const run = (call, mode, isStrict, issue, succeed) => {
-    if (database) {
-      transact(database, mode, isStrict, issue, (failure, results) => {
-        if (failure) answer(call, failure, undefined);
-        else succeed(results);
-      });
-    } else {
-      queueMicrotask(() => answer(call, "InvalidStateError: the journal is closed", undefined));
-    }
-  };
-  /**
-   * @param {number} call
-   * @param {(store: IDBObjectStore) => IDBRequest[]} issue
-   * @param {(results: any[]) => void} succeed
-   */
-  const read = (call, issue, succeed) => run(call, "readonly", false, issue, succeed);
-
-  openDatabase(name).then(
-    (opened) => {
-      if (isClosed) {
-        opened.close();
-        return;
-      }
-      database = opened;
-      opened.onversionchange = () =>
-        closedFromOutside("VersionChangeError: it is being deleted or changed by another page");
-      opened.onclose = () => closedFromOutside("ClosedError: the browser removed it");
-      answer(0, "", undefined);
-    },
-    (error) => answer(0, describe(error), undefined),
-  );
-
-  return {
-    // Two transactions, for one that waits for its own first result would stay open meanwhile.
-    // What is discarded between them has a successor, which the second one sees.
-    load: (call) =>
-      read(
-        call,
-        (store) => [store.get(START)],
-        ([start]) => {
-          const range = IDBKeyRange.lowerBound(start > START ? start : START + 1);
-          read(
-            call,
-            (store) => [store.getAllKeys(range), store.getAll(range)],
-            (columns) => answer(call, "", JSON.stringify(columns)),
-          );
-        },
-      ),
-    add: (call, position, text, discard, isStrict) =>
-      run(
-        call,
-        "readwrite",
-        isStrict,
-        (store) => {
-          /** @type {IDBRequest[]} */
-          const requests = [store.add(text, position)];
-          if (discard) requests.push(store.put(position, START));
-          for (const [first, last] of discard ? JSON.parse(discard) : []) {
-            requests.push(store.delete(IDBKeyRange.bound(first, last)));
-          }
-          return requests;
-        },
-        () => answer(call, "", undefined),
-      ),
-    has: (call, position) =>
-      read(
-        call,
-        (store) => [store.count(position)],
-        ([count]) => answer(call, "", count > 0),
-      ),
-    close: () => {
-      isClosed = true;
-      database?.close();
-      database = null;
-    },
-  };
+  return new OpenJournal(name, onAnswer);
 }
 
 /**
