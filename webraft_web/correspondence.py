@@ -1,4 +1,4 @@
-"""What one server says and hears: payloads in and out, greetings, offers, and a leader's care for its links.
+"""What one server says and hears: payloads in and out, greetings and offers.
 
 Everything that arrives is queued and handled later in the same or the next turn
 of the event loop, so that servers of one process may deliver to each other
@@ -14,11 +14,9 @@ from typing import Any, Final
 
 from webraft_web import greeting
 from webraft_web.clock import Clock
-from webraft_web.core.entry import EntryKind, ServerId, address_of
+from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import (
     ClusterConflictError,
-    NotLeaderError,
-    OverloadedError,
     RemoteProtocolError,
     StorageError,
     WebraftError,
@@ -33,7 +31,7 @@ from webraft_web.core.message import (
 )
 from webraft_web.core.role import Role
 from webraft_web.founding import cluster_named_after
-from webraft_web.leader_duties import Change, stronger_cluster, wanted_change, yield_data
+from webraft_web.leading import Leading
 from webraft_web.server import Server
 from webraft_web.wire import decode_message, encode_message
 
@@ -63,8 +61,7 @@ class Correspondence:
         changed: Callable[[], None],
     ) -> None:
         self.server: Server
-        self.unwanted: dict[str, None] = {}
-        """Addresses that the application told this leader to leave."""
+        self._leading = Leading(clock)
         self._clock = clock
         self._write = write
         self._report = report
@@ -76,16 +73,13 @@ class Correspondence:
         self._requests: dict[tuple[ServerId, int], None] = {}
         """Commands that others handed over lately: a network may deliver them again."""
         self._last_seen: object = None
-        self._has_duty = False
         self._has_founded = False
-        self._yielded_in = 0
-        """The term in which this leader last proposed to yield: once is enough."""
 
     # The links
 
     def joined(self, address: str) -> None:
         """Begin to talk to `address`."""
-        self.unwanted.pop(address, None)
+        self._leading.joined(address)
         self.server.acquaintances.joined(address, self._clock.now_ms())
         self.wake()
 
@@ -93,8 +87,7 @@ class Correspondence:
         """Talk to `address` no more; on the leader, have it removed."""
         self.server.acquaintances.left(address)
         if self.server.role is Role.LEADER:
-            self.unwanted[address] = None
-            self._has_duty = True
+            self._leading.left(address)
             self.wake()
 
     def got(self, address: str, payload: Any) -> None:
@@ -138,11 +131,11 @@ class Correspondence:
         seen = (server.identity, server.role, server.has_data, server.is_blank, server.over)
         if seen != self._last_seen:
             self._last_seen = seen
-            self._has_duty = True
+            self._leading.has_duty = True
             server.acquaintances.greet_all(self._clock.now_ms())
             self.wake()
-        elif self._has_duty and server.role is Role.LEADER:
-            self._do_duties()
+        elif self._leading.has_duty and server.role is Role.LEADER:
+            self._leading.do_duties(server)
         self._changed()
 
     # Work
@@ -179,7 +172,7 @@ class Correspondence:
             self._decide(now_ms)
         if self.server.is_ready:
             self._campaign_as_founder()
-            self._do_duties()
+            self._leading.do_duties(self.server)
             self._greet(now_ms)
         self._set_timer()
 
@@ -322,7 +315,7 @@ class Correspondence:
         server = self.server
         self._report_lost_state(address, hello)
         server.acquaintances.heard(address, cluster_id, hello, self._clock.now_ms())
-        self._has_duty = True
+        self._leading.has_duty = True
         if cluster_id is not None:
             self._tell_those_who_are_over(address, cluster_id, {hello.server_id})
         if hello.wants_answer:
@@ -448,61 +441,6 @@ class Correspondence:
             self._told.clear()
         self._told[about] = None
         self._report(error)
-
-    # A leader's duties
-
-    def _do_duties(self) -> None:
-        """As leader, make one more member of who is linked, or give way to a stronger cluster."""
-        server = self.server
-        driver = server.driver
-        if driver is None or server.role is not Role.LEADER or self._cluster_id is None:
-            self.unwanted.clear()
-            return
-        if not self._has_duty or not driver.raft.can_change_configuration():
-            return
-        self._has_duty = False
-        heard = list(server.acquaintances.heard_lately(self._clock.now_ms()))
-        stronger = stronger_cluster(self._cluster_id, has_data=server.has_data, heard=heard)
-        if stronger is not None:
-            self._yield_to(stronger)
-            return
-        change = wanted_change(
-            driver.raft.configuration,
-            server.server_id,
-            self._cluster_id,
-            heard,
-            self.unwanted,
-            server.retired,
-        )
-        if change is None:
-            self.unwanted.clear()
-            return
-        self._has_duty = True  # there may be more, once this one is committed
-        self._carry_out(change)
-
-    def _carry_out(self, change: Change) -> None:
-        driver = self.server.driver
-        assert driver is not None, "duties are a leader's"
-        leaving, joining = change
-        if leaving is not None and joining is not None:
-            driver.change(lambda raft: raft.replace_server(leaving, joining))
-        elif joining is not None:
-            driver.change(lambda raft: raft.add_server(joining))
-        elif leaving is not None:
-            driver.change(lambda raft: raft.remove_server(leaving))
-
-    def _yield_to(self, cluster_id: str) -> None:
-        driver = self.server.driver
-        assert driver is not None, "duties are a leader's"
-        if self._yielded_in == driver.raft.current_term:
-            return
-        data = yield_data(cluster_id, is_chosen=False)
-        try:
-            driver.change(lambda raft: raft.propose([data], EntryKind.YIELD))
-        except (NotLeaderError, OverloadedError):
-            self._has_duty = True  # handing over, or full: later
-        else:
-            self._yielded_in = driver.raft.current_term
 
 
 def _size(message: Message) -> int:
