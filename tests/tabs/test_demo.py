@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -49,6 +50,23 @@ class Board:
     def use_tool(self, text: str, tool: str) -> None:
         self.page.js(f"{_card(text)}.closest('.card').querySelector('[data-tool={tool}]').click()")
 
+    def drag(self, text: str, selector: str) -> None:
+        """Take a card with the mouse and drop it in the middle of another element."""
+        self.page.js(f"{_card(text)}.scrollIntoView({{block: 'center'}})")
+        middle = "(({x, y, width, height}) => [x + width / 2, y + height / 2])(%s.getBoundingClientRect())"
+        start = self.page.js(middle % _card(text))
+        end = self.page.js(middle % f"document.querySelector({json.dumps(selector)})")
+        for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
+            self.page.call(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
+            )
+
+    def press(self, key: str, *, shift: bool = False) -> None:
+        for kind in ("keyDown", "keyUp"):
+            self.page.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0
+            )
+
     def text_of(self, selector: str) -> str:
         found: str = self.page.js(f"document.querySelector({json.dumps(selector)}).textContent")
         return found
@@ -63,33 +81,92 @@ def _card(text: str) -> str:
     return f"[...document.querySelectorAll('.card .text')].find((e) => e.textContent === {json.dumps(text)})"
 
 
+def _open_board(browser: Chromium, site: str, *, hides_others: bool = False, before_load: str = "") -> Board:
+    page = browser.blank(new_window=not hides_others)
+    if before_load:
+        page.before_load(before_load)
+    page.go(f"{site}#room=kanban")
+    board = Board(page)
+    if not before_load:
+        board.wait_until_live()
+    return board
+
+
 @pytest.fixture
 def open_board(browser: Chromium, demo_site: str) -> OpenBoard:
-    def open_it(*, hides_others: bool = False, before_load: str = "") -> Board:
-        page = browser.blank(new_window=not hides_others)
-        if before_load:
-            page.before_load(before_load)
-        page.go(f"{demo_site}#room=kanban")
-        board = Board(page)
-        if not before_load:
-            board.wait_until_live()
-        return board
-
-    return open_it
+    return partial(_open_board, browser, demo_site)
 
 
-def test_what_one_tab_does_the_other_shows(open_board: OpenBoard):
-    """A card that one tab adds, edits and moves is the same in the other, and no console complains."""
-    one, other = open_board(), open_board()
-    one.add("doing", "milk <b>& honey</b>")
-    other.wait_for_card("milk <b>& honey</b>")
-    other.open_editor("milk <b>& honey</b>")
-    other.page.type("bread\n")
-    one.wait_for_card("bread")
-    one.use_tool("bread", "right")
-    other.page.wait_for("document.querySelector('[data-column=done] .text')?.textContent === 'bread'")
-    assert one.texts("done") == other.texts("done") == ["bread"]
-    assert one.page.problems == other.page.problems == []
+@pytest.fixture(scope="class")
+def pair(tmp_path_factory: pytest.TempPathFactory, demo_site: str) -> Iterator[tuple[Board, Board]]:
+    """Two tabs that several cases share, since booting Python twice is what takes long."""
+    browser = Chromium(tmp_path_factory.mktemp("pair"))
+    try:
+        yield _open_board(browser, demo_site), _open_board(browser, demo_site)
+    finally:
+        browser.kill()
+
+
+class TestTwoTabs:
+    """What people do in two tabs while both are well."""
+
+    def test_what_one_tab_does_the_other_shows(self, pair: tuple[Board, Board]):
+        """A card that one tab adds, edits and moves is the same in the other, and no console complains."""
+        one, other = pair
+        one.add("doing", "milk <b>& honey</b>")
+        other.wait_for_card("milk <b>& honey</b>")
+        other.open_editor("milk <b>& honey</b>")
+        other.page.type("bread\n")
+        one.wait_for_card("bread")
+        one.use_tool("bread", "right")
+        other.page.wait_for("document.querySelector('[data-column=done] .text')?.textContent === 'bread'")
+        assert one.texts("done") == other.texts("done") == ["bread"]
+        assert one.page.problems == other.page.problems == []
+
+    def test_a_card_moves_by_mouse_and_by_keyboard(self, pair: tuple[Board, Board]):
+        """Dragged to another column, and back by Shift and an arrow key, with the focus still on it."""
+        one, other = pair
+        one.add("todo", "wander")
+        other.wait_for_card("wander")
+        one.drag("wander", "[data-column=doing] ol")
+        column = f"{_card('wander')}.closest('[data-column]').dataset.column"
+        other.page.wait_for(f"{column} === 'doing'")
+        assert one.page.js("document.querySelector('.editor')") is None
+        other.page.js(f"{_card('wander')}.focus()")
+        other.press("ArrowLeft", shift=True)
+        one.page.wait_for(f"{column} === 'todo'")
+        assert other.page.js("document.activeElement.textContent") == "wander"
+
+    def test_a_refused_edit_keeps_what_was_typed(self, pair: tuple[Board, Board]):
+        """Two tabs edit one card: the slower one is told, still has its text, and may insist."""
+        one, other = pair
+        one.add("todo", "tea")
+        other.wait_for_card("tea")
+        other.open_editor("tea")
+        other.page.type("green tea")
+        one.open_editor("tea")
+        one.page.type("black tea\n")
+        other.wait_for_text(".notice", "black tea")
+        other.page.type("\n")
+        other.wait_for_text(".notice", "still here")
+        assert other.page.js("document.querySelector('textarea').value") == "green tea"
+        other.page.click(".editor [type=submit]")
+        one.wait_for_card("green tea")
+        other.wait_for_card("green tea")
+        assert one.page.problems == other.page.problems == []
+
+    def test_a_card_deleted_under_its_editor_keeps_what_was_typed(self, pair: tuple[Board, Board]):
+        """Another tab deletes the card that somebody edits: they can put it back with their text."""
+        one, other = pair
+        one.add("done", "coffee")
+        other.wait_for_card("coffee")
+        other.open_editor("coffee")
+        other.page.type("black coffee")
+        one.use_tool("coffee", "delete")
+        other.wait_for_text(".editor [type=submit]", "Put it back")
+        other.page.click(".editor [type=submit]")
+        one.wait_for_card("black coffee")
+        assert one.page.problems == other.page.problems == []
 
 
 def test_when_the_leading_tab_is_killed_the_other_leads_on(open_board: OpenBoard):
@@ -134,38 +211,6 @@ def test_an_edit_made_while_the_leading_tab_is_frozen_is_committed(open_board: O
     one.page.thaw()
     one.wait_for_card("warm")
     one.wait_for_text("#leads", f"Tab {other.text_of('#fact-tab')} leads")
-
-
-def test_a_refused_edit_keeps_what_was_typed(open_board: OpenBoard):
-    """Two tabs edit one card: the slower one is told, still has its text, and may insist."""
-    one, other = open_board(), open_board()
-    one.add("todo", "tea")
-    other.wait_for_card("tea")
-    other.open_editor("tea")
-    other.page.type("green tea")
-    one.open_editor("tea")
-    one.page.type("black tea\n")
-    other.wait_for_text(".notice", "black tea")
-    other.page.type("\n")
-    other.wait_for_text(".notice", "still here")
-    assert other.page.js("document.querySelector('textarea').value") == "green tea"
-    other.page.click(".editor [type=submit]")
-    one.wait_for_card("green tea")
-    other.wait_for_card("green tea")
-    assert one.page.problems == other.page.problems == []
-
-
-def test_a_card_deleted_under_its_editor_keeps_what_was_typed(open_board: OpenBoard):
-    """Another tab deletes the card that somebody edits: they can put it back with their text."""
-    one, other = open_board(), open_board()
-    one.add("done", "tea")
-    other.wait_for_card("tea")
-    other.open_editor("tea")
-    other.page.type("green tea")
-    one.use_tool("tea", "delete")
-    other.wait_for_text(".editor [type=submit]", "Put it back")
-    other.page.click(".editor [type=submit]")
-    one.wait_for_card("green tea")
 
 
 def test_the_last_known_board_is_painted_before_python_runs(open_board: OpenBoard):

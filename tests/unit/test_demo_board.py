@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +14,10 @@ from hypothesis import strategies as st
 from jsonpatch import JsonPatch, JsonPatchException
 
 from demo.site.board import cards as board
-from demo.site.board.history import History
+from demo.site.board.history import SHORT_ID_LENGTH, History
 from demo.site.board.order import between, is_key, spread
+
+SITE = Path(board.__file__).parents[1]
 
 
 def apply(document: dict[str, Any], change: board.Change) -> dict[str, Any]:
@@ -227,3 +232,22 @@ def test_since_when_a_tab_has_led_before_this_one_came_is_not_guessed():
     assert (history.leading_tab, history.leads_since) == ("bbbb2", None)
     history.observe(status())
     assert (history.leading_tab, history.leads_since) == ("aaaa1", 5.0)
+
+
+def test_the_page_and_its_program_agree():
+    """What JavaScript and HTML say again of the program is what the program says."""
+    html = (SITE / "index.html").read_text("utf-8")
+    assert tuple(re.findall(r'data-column="(\w+)"', html)) == board.COLUMNS
+    assert set(re.findall(r'maxlength="(\d+)"', html)) == {str(board.MAX_TEXT_LENGTH)}
+    assert f"tab.slice(0, {SHORT_ID_LENGTH})" in (SITE / "panel.js").read_text("utf-8")
+    program = re.search(r"const PROGRAM = (\[.*?\]);", (SITE / "boot.js").read_text("utf-8"))
+    assert program is not None
+    assert set(json.loads(program[1])) == {file.name for file in (SITE / "board").glob("*.py")}
+
+
+def test_the_page_asks_nobody_else_for_anything():
+    """No address but relative ones, and no data that could become markup."""
+    for file in [*SITE.glob("*.js"), *SITE.glob("*.html"), *SITE.glob("*.css")]:
+        text = file.read_text("utf-8")
+        assert not re.search(r"(?:src|href|import|url)\W{1,3}(?:https?:)?//", text), file
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text), file
