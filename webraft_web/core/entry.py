@@ -12,7 +12,7 @@ ServerId = str
 """`incarnation@address`, see `make_server_id`."""
 
 ENTRY_OVERHEAD: Final = 16
-"""Bytes that an entry is counted for besides its data."""
+"""What an entry is counted for besides its data."""
 
 
 def make_server_id(address: str, incarnation: str) -> ServerId:
@@ -72,10 +72,11 @@ class Entry:
     """One entry of the log. Immutable by agreement: entries are shared, never copied.
 
     `data` is opaque text: a command for COMMAND and HOUSEKEEPING, a cluster id
-    for YIELD, "" otherwise. `configuration` is set for CONFIGURATION alone.
+    for YIELD, "" otherwise. `configuration` is set for CONFIGURATION alone. `size`
+    is what it counts for towards every limit: characters, for speed, and a little more.
     """
 
-    __slots__ = ("configuration", "data", "index", "kind", "term")
+    __slots__ = ("configuration", "data", "index", "kind", "size", "term")
 
     def __init__(
         self,
@@ -90,11 +91,7 @@ class Entry:
         self.kind = kind
         self.data = data
         self.configuration = configuration
-
-    @property
-    def size(self) -> int:
-        """Bytes this entry counts for towards every limit (characters, for speed)."""
-        return len(self.data) + ENTRY_OVERHEAD
+        self.size = len(data) + ENTRY_OVERHEAD
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -110,7 +107,7 @@ class Entry:
         return hash((self.term, self.index))
 
     def __repr__(self) -> str:
-        return f"Entry(term={self.term}, index={self.index}, kind={self.kind.name}, data={self.data[:40]!r})"
+        return f"Entry(term={self.term}, index={self.index}, kind={self.kind!r}, data={self.data!r:.40})"
 
 
 class HardState(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from webraft_web.core import membership
-from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId
+from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId, address_of
 from webraft_web.core.errors import BadArgumentError, LocalProtocolError, NotLeaderError, OverloadedError
 from webraft_web.core.message import (
     AppendEntries,
@@ -26,6 +26,7 @@ from webraft_web.core.message import (
 from webraft_web.core.progress import Progress, ProgressState
 from webraft_web.core.quorum import agreed_value, is_quorum, majority
 from webraft_web.core.reads import PendingRead, ReadRounds
+from webraft_web.core.requests import ForwardedRequests
 
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
@@ -42,6 +43,7 @@ class Leadership:
         self._log = raft.log
         self.progress: dict[ServerId, Progress] = {}
         self.reads = ReadRounds()
+        self.forwarded = ForwardedRequests()
         self.transferee: ServerId | None = None
         """Who is to lead next; proposals are refused meanwhile (§3.10)."""
         self._first_index = self._log.last_index + 1
@@ -49,10 +51,7 @@ class Leadership:
         self._own_acknowledgements: list[int] = []
         self._acknowledgements_under_way: list[int] = []
         self._read_round_under_way = 0
-        unapplied = self._log.entries_from(
-            max(self._log.applied_index + 1, self._log.first_index), self._log.size
-        )
-        self._unapplied_size = sum([entry.size for entry in unapplied])
+        self._unapplied_size = self._log.unapplied_size()
         now_ms = raft.now_ms
         self.heartbeat_deadline_ms = now_ms + raft.config.timeouts.heartbeat_interval_ms()
         self.quorum_check_deadline_ms = now_ms + raft.config.timeouts.lease_ms()
@@ -76,7 +75,8 @@ class Leadership:
             raise BadArgumentError(f"cannot propose {len(commands)} entries of kind {kind!r}")
         if self.transferee is not None:
             raise NotLeaderError(
-                f"leadership is being handed to {self.transferee}; propose again in a moment", self.transferee
+                f"leadership is being handed to {self.transferee}; propose again in a moment",
+                address_of(self.transferee),
             )
         size = sum([len(command) for command in commands])
         limit = self._raft.config.max_uncommitted_size

@@ -64,6 +64,11 @@ class RaftLog:
         """Return what the entry at `index`, which is kept, counts for."""
         return self._entries[index - self._base - 1].size
 
+    def unapplied_size(self) -> int:
+        """Return what the entries after the applied index count for together."""
+        start = max(self.applied_index - self._base, 0)
+        return sum([entry.size for entry in self._entries[start:]])
+
     def matches(self, index: int, term: int) -> bool:
         """Tell whether the entry at `index` has `term`: then all before it agree too (Fig. 3.2)."""
         return self.term_at(index) == term

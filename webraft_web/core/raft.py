@@ -16,7 +16,7 @@ from webraft_web.core import membership
 from webraft_web.core.batches import Batches
 from webraft_web.core.campaign import Campaign, answer_vote_request
 from webraft_web.core.config import Config
-from webraft_web.core.entry import Configuration, EntryKind, HardState, ServerId, Snapshot
+from webraft_web.core.entry import Configuration, EntryKind, HardState, ServerId, Snapshot, address_of
 from webraft_web.core.errors import LocalProtocolError, NotLeaderError
 from webraft_web.core.following import Following
 from webraft_web.core.leadership import Leadership
@@ -359,9 +359,7 @@ class Raft:
             NotLeaderError: This server does not lead, or is handing over. Nothing was appended.
             OverloadedError: Too much waits already. Nothing was appended.
         """
-        if self.leadership is None:
-            raise NotLeaderError(f"{self.server_id} does not lead, {self.leader_id} may", self.leader_id)
-        return self.leadership.append(commands, kind)
+        return self._leading().append(commands, kind)
 
     def forward(self, request_id: int, commands: Sequence[str], kind: EntryKind = EntryKind.COMMAND) -> None:
         """Hand commands to the leader (§6.2); a ProposalResult comes with a later batch, or never.
@@ -393,7 +391,8 @@ class Raft:
 
     def _leading(self) -> Leadership:
         if self.leadership is None:
-            raise NotLeaderError(f"only the leader can do this, {self.leader_id} may lead", self.leader_id)
+            hint = address_of(self.leader_id) if self.leader_id else None
+            raise NotLeaderError(f"{self.server_id} does not lead, {self.leader_id} may", hint)
         return self.leadership
 
     def can_change_configuration(self) -> bool:

@@ -7,9 +7,9 @@ answered here too if the answer helps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from webraft_web.core.entry import Configuration
+from webraft_web.core.entry import Configuration, ServerId
 from webraft_web.core.errors import NotLeaderError, OverloadedError
 from webraft_web.core.message import (
     AppendEntries,
@@ -29,6 +29,9 @@ from webraft_web.core.ready import ProposalResult
 
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
+
+_REMEMBERED: Final = 8192
+"""Forwarded requests that a leader knows again."""
 
 
 def step_request(raft: Raft, message: Message) -> bool:
@@ -71,25 +74,48 @@ def answer_stale(raft: Raft, message: Message) -> None:
         raft.send(PreVoteResponse(raft.server_id, message.sender, raft.current_term, False))
 
 
+class ForwardedRequests:
+    """Where the requests forwarded to this leadership were appended.
+
+    A network may deliver a message twice; the second time it is answered, not
+    appended. A delayed one cannot reach a later leadership: it carries its term.
+    """
+
+    def __init__(self) -> None:
+        self._first_indexes: dict[tuple[ServerId, int], int] = {}
+
+    def find(self, message: Propose) -> int:
+        """Return where this very request was appended, 0 if it was not."""
+        return self._first_indexes.get((message.sender, message.request_id), 0)
+
+    def remember(self, message: Propose, first_index: int) -> None:
+        """Note where a request was appended; the oldest are forgotten."""
+        self._first_indexes[message.sender, message.request_id] = first_index
+        if len(self._first_indexes) > _REMEMBERED:
+            del self._first_indexes[next(iter(self._first_indexes))]
+
+
 def _answer_propose(raft: Raft, message: Propose) -> ProposeResponse:
     """Append what was forwarded, or say why not; the asker judges by its own log what became of it."""
+    leadership = raft.leadership
+    term = raft.current_term
     first_index = 0
     reason = ""
-    try:
-        first_index = raft.propose(message.commands, message.kind)
-    except OverloadedError:
-        reason = "overloaded"
-    except NotLeaderError:
+    if leadership is None or message.term != term:
         reason = "not leader"
-    term = raft.current_term
+    else:
+        first_index = leadership.forwarded.find(message)
+        try:
+            if not first_index:
+                first_index = leadership.append(message.commands, message.kind)
+                leadership.forwarded.remember(message, first_index)
+        except OverloadedError:
+            reason = "overloaded"
+        except NotLeaderError:
+            reason = "not leader"
+    entry_term = term if first_index else 0
     return ProposeResponse(
-        raft.server_id,
-        message.sender,
-        term,
-        message.request_id,
-        term if first_index else 0,
-        first_index,
-        reason,
+        raft.server_id, message.sender, term, message.request_id, entry_term, first_index, reason
     )
 
 

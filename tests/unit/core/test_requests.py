@@ -1,0 +1,49 @@
+"""Requests forwarded by other servers: appended once, by the leader of their own term alone."""
+
+from tests.unit.core.servers import Cluster, only
+from webraft_web.core.message import Propose, ProposeResponse
+
+
+def test_a_request_delivered_twice_is_appended_once() -> None:
+    """The second time it is answered with the place where it was appended the first time."""
+    cluster = Cluster()
+    cluster.elect("a")
+    leader = cluster["a"]
+    request = Propose("b", "a", leader.raft.current_term, 7, ["x"])
+    first = only(leader.step(request), ProposeResponse)
+    last_index = leader.raft.log.last_index
+    assert only(leader.step(request), ProposeResponse) == first
+    assert leader.raft.log.last_index == last_index
+
+
+def test_the_same_request_id_of_another_server_is_another_request() -> None:
+    """Ids are their sender's own."""
+    cluster = Cluster()
+    cluster.elect("a")
+    leader = cluster["a"]
+    term = leader.raft.current_term
+    leader.step(Propose("b", "a", term, 7, ["x"]), Propose("c", "a", term, 7, ["y"]))
+    assert [entry.data for entry in leader.raft.log.entries_from(3, 1000)] == ["x", "y"]
+
+
+def test_a_request_of_another_term_is_refused() -> None:
+    """A delayed copy could otherwise be appended again by a later leadership of the same server."""
+    cluster = Cluster()
+    cluster.elect("a")
+    leader = cluster["a"]
+    term = leader.raft.current_term
+    answers = only(leader.step(Propose("b", "a", term - 1, 7, ["x"])), ProposeResponse)
+    assert answers == [ProposeResponse("a", "b", term, 7, 0, 0, "not leader")]
+
+
+def test_a_leader_forgets_old_requests_so_that_its_memory_is_bounded() -> None:
+    """Only the newest some thousand are known again."""
+    cluster = Cluster()
+    cluster.elect("a")
+    leader = cluster["a"]
+    term = leader.raft.current_term
+    for request_id in range(9000):
+        leader.raft.step(Propose("b", "a", term, request_id, ["x"]))
+    forwarded = leader.leadership.forwarded
+    assert forwarded.find(Propose("b", "a", term, 0, ["x"])) == 0
+    assert forwarded.find(Propose("b", "a", term, 8999, ["x"])) > 0
