@@ -37,7 +37,7 @@ function show(picture) {
   panel.show(picture);
 }
 
-/** @type {number | undefined} */
+/** @type {ReturnType<typeof setTimeout> | undefined} */
 let slowTimer;
 
 /** @param {import("./boot.js").Stage} stage */

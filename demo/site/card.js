@@ -32,7 +32,7 @@ export class CardView {
     this.textButton.addEventListener("click", () => this.edit());
     this.mark = find(this.element, ".mark");
     this.mark.addEventListener("animationend", () => this.element.classList.remove("settled"));
-    /** @type {number | undefined} The timer that runs while a change is pending but not yet marked so. */
+    /** @type {ReturnType<typeof setTimeout> | undefined} The timer that runs while a change is pending but not yet marked so. */
     this.waitTimer = undefined;
     /** @type {Editor | null} */
     this.editor = null;

@@ -117,7 +117,7 @@ export class Panel {
     const key = JSON.stringify(events);
     if (key === this.eventsShown) return;
     this.eventsShown = key;
-    const items = events.toReversed().map(({ at, text }) => {
+    const items = [...events].reverse().map(({ at, text }) => {
       const item = document.createElement("li");
       const time = create("time", clock.format(at));
       time.setAttribute("datetime", new Date(at).toISOString());
