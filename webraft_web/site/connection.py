@@ -221,6 +221,11 @@ class Connection:
             self._channel.close()
             self._channel = None
 
+    @property
+    def _is_mirrored(self) -> bool:
+        # One tab does it for all; a room in memory is meant to leave no trace.
+        return self._runner is not None and self._options.is_durable
+
     def _on_lifecycle(self, event: str) -> None:
         if event in ("freeze", "pagehide"):
             # A page that is asleep would keep its locks, and answer from the past.
@@ -234,7 +239,7 @@ class Connection:
 
     def _write_mirror(self) -> None:
         """Write the mirror while there is time: the page may end without another word."""
-        if self._runner is not None:
+        if self._is_mirrored:
             self._mirror.write()
 
     def _ask_to_run(self) -> None:
@@ -378,7 +383,7 @@ class Connection:
             self._observer.on_document(sender, content)
         elif isinstance(content, protocol.ReadAnswer):
             done = self._reads.pop(content.request_id, None)
-            if done is not None and content.read_index:
+            if done is not None:
                 done(content.read_index)
 
     def _on_beat(self, sender: str, beat: protocol.Beat) -> None:
@@ -421,7 +426,7 @@ class Connection:
         return self._observer.is_joined if self._runner is None else self._runner.is_joined
 
     def _on_applied(self) -> None:
-        if self._runner is not None:
+        if self._is_mirrored:
             self._mirror.touch()
         self._settle_waiting()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -13,10 +14,13 @@ from webraft_web.site.connection import Connection, channel_of, scope_of
 from webraft_web.site.mirror import mirror_key
 from webraft_web.site.platform import Platform
 from webraft_web.site.runner import RunnerOptions
+from webraft_web.site.tabs import tab_locks_of
 
 MAX_NAME_SIZE: Final = 256
 MAX_VOTERS: Final = 9
 STORAGES: Final = ("indexeddb", "memory")
+LEAVE_WITHIN_MS: Final = 1000
+LOOK_EVERY_MS: Final = 20
 
 
 class _Joined(NamedTuple):
@@ -83,16 +87,30 @@ class Page:
 
     async def _delete(self, name: str, *, storage: str) -> None:
         is_durable = storage == "indexeddb"
+        scope = scope_of(name, is_durable=is_durable)
         own = self._rooms.get(name)
         if own is not None and own.storage == storage:
             own.connection.forget()
         else:
-            channel = self._platform.open_channel(channel_of(scope_of(name, is_durable=is_durable)), _ignore)
+            channel = self._platform.open_channel(channel_of(scope), _ignore)
             channel.post(protocol.encode("page", protocol.Forget()))
             channel.close()
-        self._platform.mirror_remove(mirror_key(name))
         if is_durable:
+            await self._emptied(scope)
+            self._platform.mirror_remove(mirror_key(name))
             await self._platform.delete_journal(name)
+
+    async def _emptied(self, scope: str) -> None:
+        """Wait until all tabs have left the room, or one of them would begin it anew.
+
+        One that hangs is not waited for long.
+        """
+        names: list[str] = ["not asked yet"]
+        for _ in range(LEAVE_WITHIN_MS // LOOK_EVERY_MS):
+            self._platform.query_locks(tab_locks_of(scope), partial(names.__setitem__, slice(None)))
+            await asyncio.sleep(LOOK_EVERY_MS / 1000)
+            if not names:
+                return
 
     def _connect(self, name: str, genesis: str, voters: int, storage: str) -> _Joined:
         def on_over() -> None:

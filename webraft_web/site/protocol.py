@@ -125,7 +125,7 @@ class Document(NamedTuple):
 
 
 class ReadAnswer(NamedTuple):
-    """The state at `read_index` is new enough for the read; 0 means: ask again."""
+    """The state at `read_index` is new enough for the read."""
 
     run: int
     request_id: int

@@ -201,14 +201,20 @@ class Runner:
             self.stop()
             self._on_failed(error)
 
+    @property
+    def _live_driver(self) -> Driver | None:
+        """The driver, if it is one that still takes orders."""
+        return None if self._driver is None or self._driver.is_stopped else self._driver
+
     # -- serving -------------------------------------------------------------------------
 
     def propose(self, commands: Sequence[str], kind: EntryKind, recipient: str) -> None:
         """Append commands for the tab `recipient`, and tell it which certainly were not."""
-        if self._driver is None:
+        driver = self._live_driver
+        if driver is None:
             return
         for command in commands:
-            self._driver.propose(command, kind, partial(self._on_settled, command, recipient))
+            driver.propose(command, kind, partial(self._on_settled, command, recipient))
 
     def _on_settled(self, command: str, recipient: str, outcome: Committed | WebraftError) -> None:
         if isinstance(outcome, OverloadedError):
@@ -217,20 +223,20 @@ class Runner:
 
     def flush(self) -> None:
         """Do at once what the texts just handled ask for."""
-        if self._driver is not None and not self._is_stopped:
-            self._driver.flush()
+        if self._live_driver is not None:
+            self._live_driver.flush()
 
     def read(self, done: Callable[[int | WebraftError], None]) -> None:
-        """Confirm a read index and hand it over; never, if the server is not running yet."""
-        if self._driver is not None:
-            self._driver.read(done)
+        """Confirm a read index and hand it over; never, if the server does not run."""
+        if self._live_driver is not None:
+            self._live_driver.read(done)
 
     def answer_read(self, request_id: int, recipient: str) -> None:
         """Confirm a read index for another tab."""
 
         def answer(outcome: int | WebraftError) -> None:
-            index = outcome if isinstance(outcome, int) else 0
-            self._post(ReadAnswer(self._run, request_id, index), recipient)
+            if isinstance(outcome, int):
+                self._post(ReadAnswer(self._run, request_id, outcome), recipient)
 
         self.read(answer)
 

@@ -14,6 +14,11 @@ from webraft_web.site.platform import LockRequest, Platform
 LOOK_EVERY_MS: Final = 1000
 
 
+def tab_locks_of(name: str) -> str:
+    """Return what the names of the locks of all tabs in the room `name` begin with."""
+    return f"webraft:tab:{name}:"
+
+
 class TabList:
     """This tab's own lock, and a look at everybody's.
 
@@ -26,7 +31,7 @@ class TabList:
 
     def __init__(self, platform: Platform, name: str, tab: str, on_tabs: Callable[[list[str]], None]) -> None:
         self._platform = platform
-        self._prefix = f"webraft:tab:{name}:"
+        self._prefix = tab_locks_of(name)
         self._tab = tab
         self._on_tabs = on_tabs
         self._lock: LockRequest | None = None

@@ -75,7 +75,7 @@ def test_the_runner_may_be_killed_at_any_step(part):
         tabs, docs = await open_room(browser, 3)
         tabs[0].kill_at = tabs[0].steps + step
         writers = [Writer(doc, name) for doc, name in zip(docs, "abc", strict=True)]
-        await settle(0.3)
+        await settle(0.15)
         for writer in writers:
             await writer.stop()
         await settle()
@@ -85,7 +85,7 @@ def test_the_runner_may_be_killed_at_any_step(part):
         browser.kill()
         check([(await browser.open_tab().join_room("room")).state], writers)
 
-    for step in range(1 + part, 120, 8):
+    for step in range(1 + part, 96, 8):
         run(scenario(step))
 
 
@@ -114,7 +114,7 @@ def test_a_tab_may_be_killed_at_any_step_of_founding(part):
         run(scenario(step))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_tabs_may_come_and_go_all_the_time(seed):
     """Runners are killed, frozen, hung and closed in turn, under writes from all tabs."""
 
@@ -122,7 +122,7 @@ def test_tabs_may_come_and_go_all_the_time(seed):
         browser = Browser(seed)
         doc = await browser.open_tab().join_room("room", initial=[])
         writers = []
-        for number in range(20):
+        for number in range(12):
             tab = browser.open_tab()
             doc = await tab.join_room("room")
             writers.append(Writer(doc, f"w{number}.", pause=0.05))
@@ -135,7 +135,7 @@ def test_tabs_may_come_and_go_all_the_time(seed):
         for writer in writers:
             await writer.stop()
         late = await browser.open_tab().join_room("room")
-        assert sum(len(writer.acknowledged) for writer in writers) > 200
+        assert sum(len(writer.acknowledged) for writer in writers) > 100
         check([late.state], writers)
 
     run(scenario())
@@ -389,7 +389,7 @@ def test_a_store_that_breaks_stops_the_server_and_another_try_goes_on():
 
     async def scenario():
         browser = Browser()
-        tabs, docs = await open_room(browser, 1)
+        _, docs = await open_room(browser, 1)
         errors = []
         docs[0].listen("error", errors.append)
         browser.journals["room"].fail_next(StorageError("the disk is full"))
@@ -405,7 +405,7 @@ def test_a_cleared_store_begins_anew_with_what_the_tabs_hold():
 
     async def scenario():
         browser = Browser()
-        tabs, docs = await open_room(browser, 2)
+        _, docs = await open_room(browser, 2)
         await docs[1].patch(append(1))
         address = docs[0].status()["address"]
         browser.journals["room"].delete()
