@@ -229,7 +229,7 @@ class Application:
         """Have the application bring itself to a snapshot without data; nothing is applied before."""
         self._is_catching_up = True
         announced = (snapshot.last_term, snapshot.last_index)
-        self._ask_to_refresh(announced, lambda _: self._adopt(snapshot.last_index), snapshot.last_index)
+        self._ask_to_refresh(announced, lambda _: self._adopt(snapshot.last_index))
 
     def _adopt(self, index: int) -> None:
         """Go on after `index`, since the application stands there."""
@@ -241,15 +241,12 @@ class Application:
             self._complete(index)
         self._work()
 
-    def _ask_to_refresh(
-        self, announced: Place, answered: Callable[[Place], None], least_index: int = 0
-    ) -> None:
+    def _ask_to_refresh(self, announced: Place, answered: Callable[[Place], None]) -> None:
         """Call the `refresh` handlers; `answered` gets the earliest place, so that nobody misses an entry.
 
         Args:
-            announced: What a handler means that names no place.
+            announced: The place that is needed at least: entries up to there are gone.
             answered: Called once all have answered.
-            least_index: An answer before it is no answer: the entries in between are gone.
         """
 
         def call(listener: Listener, *done: Callable[..., None]) -> Any:
@@ -257,10 +254,10 @@ class Application:
 
         def read(*answer: Any) -> Place:
             place = _read_refresh_answer(announced, *answer)
-            if place[1] < least_index:
+            if place[1] < announced[1]:
                 raise WebraftError(
-                    f"the application refreshed itself to index {place[1]}, "
-                    f"but the log begins after {least_index}: what lies between is missing"
+                    f"the application refreshed itself to index {place[1]}, but the entries up to "
+                    f"{announced[1]} are gone: it needs a newer state"
                 )
             return place
 

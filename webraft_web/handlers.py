@@ -85,8 +85,8 @@ class LocalStorageHandlers:
         self.key = KEY_PREFIX + raft.address if key is None else key
         self.url = url
         self._raft = raft
-        self._storage = storage or _browser_storage()
-        self._fetch = fetch or _browser_fetch
+        self._storage = _browser_storage() if storage is None else storage
+        self._fetch = _browser_fetch if fetch is None else fetch
         self._text: str | None = None
         self._value = Value()
         self.previous: Any = self.data

@@ -96,13 +96,13 @@ class RaftInterface(Emitter):
             raise
         except Exception:  # noqa: BLE001, S110 - a property that needs what the subclass has not set yet: read later
             pass
-        own_clock = clock or _default_clock(self._loop)
+        own_clock = _default_clock(self._loop) if clock is None else clock
         member_list = None if members is None else _member_list(members, address)
         self._correspondence = Correspondence(own_clock, self._write, self._report, self._on_changed)
         self._server = Server(
             address,
             member_list,
-            storage or MemoryStorage(),
+            MemoryStorage() if storage is None else storage,
             own_clock,
             timeouts,
             self._listeners,

@@ -72,8 +72,8 @@ class OverridableTimeouts:
     def _read(self, name: str) -> int:
         value: Any = getattr(self._source, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**31:
-            hint = "; is it a method without @property?" if callable(value) else ""
-            raise ConfigError(f"{name} must be a number of milliseconds above 0, got {value!r}{hint}")
+            seen = "a function; is it a method without @property?" if callable(value) else repr(value)[:80]
+            raise ConfigError(f"{name} must be a number of milliseconds above 0, got {seen}")
         return max(1, round(value))
 
     def _or_last_good(self, name: str, read: Callable[[], int]) -> int:

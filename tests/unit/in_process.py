@@ -41,7 +41,9 @@ class Network:
 
     def isolate(self, *addresses):
         """Let nobody reach these servers, nor they each other."""
-        self.partition([address for address in self.servers if address not in addresses], *([a] for a in addresses))
+        self.partition(
+            [address for address in self.servers if address not in addresses], *([a] for a in addresses)
+        )
 
     def heal(self):
         self.blocked = set()
@@ -80,6 +82,7 @@ class Server(RaftInterface):
         self.updates = []
         self.errors = []
         self.events = []
+        self.linked = []
         self.listen("apply", self._apply)
         self.listen("updated", self.updates.append)
         self.listen("error", self.errors.append)
@@ -98,15 +101,15 @@ class Server(RaftInterface):
         return [command for _, command in self.applied]
 
     def crash(self):
+        self.linked = list(self.nodes) or self.linked
         self.network.servers.pop(self.address, None)
         self.close()
 
     def restart(self, *, has_storage=True):
         """Return the server that comes back at this address, linked as this one was."""
-        addresses = list(self.nodes)
         self.crash()
         server = type(self)(self.network, self.address, storage=self.storage if has_storage else None)
-        for address in addresses:
+        for address in self.linked:
             server.join(address)
         return server
 
