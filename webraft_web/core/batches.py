@@ -140,9 +140,7 @@ class Batches:
                 f"cannot have applied up to {index}: {log.applied_index} was applied before, "
                 f"{log.handed_out_index} was handed out"
             )
-        size = 0
-        for entry_index in range(max(log.applied_index + 1, log.first_index), index + 1):
-            size += log.size_at(entry_index)
+        size = log.size_between(log.applied_index + 1, index)
         log.applied_index = index
         self._applying_size = max(0, self._applying_size - size)
         return size

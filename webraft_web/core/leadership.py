@@ -51,7 +51,7 @@ class Leadership:
         self._own_acknowledgements: list[int] = []
         self._acknowledgements_under_way: list[int] = []
         self._read_round_under_way = 0
-        self._unapplied_size = self._log.unapplied_size()
+        self._unapplied_size = self._log.size_between(self._log.applied_index + 1, self._log.last_index)
         now_ms = raft.now_ms
         self.heartbeat_deadline_ms = now_ms + raft.config.timeouts.heartbeat_interval_ms()
         self.quorum_check_deadline_ms = now_ms + raft.config.timeouts.lease_ms()

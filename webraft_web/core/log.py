@@ -31,9 +31,7 @@ class RaftLog:
         """Committed entries up to here were given to the application, finished or not."""
         self.first_command_index = self.snapshot.first_command_index
         """Of the first committed COMMAND ever, 0 for none."""
-        for entry in entries:
-            if entry.index > self._base:
-                self._push(entry)
+        self.append([entry for entry in entries if entry.index > self._base])
         self.persisted_index = self.last_index
         self._writing_index = self.persisted_index
         """Entries up to here were handed to the storage."""
@@ -60,14 +58,10 @@ class RaftLog:
             return self._entries[position].term
         return None
 
-    def size_at(self, index: int) -> int:
-        """Return what the entry at `index`, which is kept, counts for."""
-        return self._entries[index - self._base - 1].size
-
-    def unapplied_size(self) -> int:
-        """Return what the entries after the applied index count for together."""
-        start = max(self.applied_index - self._base, 0)
-        return sum([entry.size for entry in self._entries[start:]])
+    def size_between(self, first: int, last: int) -> int:
+        """Return what the entries from `first` to `last` that are kept count for together."""
+        start = max(first - self._base - 1, 0)
+        return sum([entry.size for entry in self._entries[start : max(last - self._base, 0)]])
 
     def matches(self, index: int, term: int) -> bool:
         """Tell whether the entry at `index` has `term`: then all before it agree too (Fig. 3.2)."""
@@ -141,15 +135,16 @@ class RaftLog:
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add entries at the end; the caller has made their indexes follow on."""
+        index = self.last_index
+        size = 0
         for entry in entries:
-            self._push(entry)
-
-    def _push(self, entry: Entry) -> None:
-        assert entry.index == self.last_index + 1, f"entry {entry.index} does not follow {self.last_index}"
-        self._entries.append(entry)
-        self.size += entry.size
-        if entry.configuration is not None:
-            self._configurations.append((entry.index, entry.configuration))
+            index += 1
+            assert entry.index == index, f"entry {entry.index} does not follow {index - 1}"
+            size += entry.size
+            if entry.configuration is not None:
+                self._configurations.append((index, entry.configuration))
+        self._entries.extend(entries)
+        self.size += size
 
     def check_merge(self, entries: Sequence[Entry]) -> None:
         """Refuse entries that contradict committed ones; a true leader never sends such (§3.6.3)."""
