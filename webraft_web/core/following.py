@@ -216,6 +216,8 @@ class Following:
         self._refresh_asked_index = 0
         if message.configuration is None or message.index <= self._log.commit_index:
             return
+        if self._raft.leadership is not None:
+            return  # It has come to lead meanwhile: its log is the one that counts.
         if self._log.matches(message.index, message.entry_term):
             self._log.commit_to(message.index)
             return

@@ -12,7 +12,7 @@ for what only makes sense together (indexes that follow on, terms that never fal
 from collections.abc import Callable
 from typing import Any, Final
 
-from webraft_web.core.entry import Configuration, Entry, EntryKind
+from webraft_web.core.entry import ENTRY_OVERHEAD, Configuration, Entry, EntryKind
 from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.message import (
     AppendEntries,
@@ -47,7 +47,7 @@ _KINDS_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING, EntryKind.Y
 
 
 def _refuse(message: Message, what: str) -> None:
-    raise RemoteProtocolError(f"{type(message).__name__} from {message.sender!r}: {what}")
+    raise RemoteProtocolError(f"{type(message).__name__} from {message.sender!r:.100}: {what:.300}")
 
 
 def _is_number(value: object) -> bool:
@@ -147,6 +147,8 @@ def _check_append_entries(message: AppendEntries) -> None:
 def _check_entry(message: Message, entry: Entry) -> None:
     if not isinstance(entry.kind, EntryKind) or not isinstance(entry.data, str):
         _refuse(message, f"entry {entry.index} has a bad kind or data")
+    if type(entry.size) is not int or entry.size != len(entry.data) + ENTRY_OVERHEAD:
+        _refuse(message, f"entry {entry.index} does not have the size of its data")
     if entry.kind is EntryKind.CONFIGURATION:
         _check_configuration(message, entry.configuration)
     elif entry.configuration is not None:
