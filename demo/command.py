@@ -58,10 +58,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if port not in range(_PORTS):
-        raise argparse.ArgumentTypeError(f"a port is between 0 and {_PORTS - 1}, not {port}")
-    return port
+    if not text.isdecimal() or int(text) >= _PORTS:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_PORTS - 1}, not {text}")
+    return int(text)
 
 
 def _built() -> Mapping[str, Path]:

@@ -44,18 +44,50 @@ def test_an_insecure_origin_is_told_about_https_and_localhost(tmp_path, site) ->
         browser.kill()
 
 
+FILL = """{
+    let size = 5_000_000;
+    for (let n = 0; size >= 1; n++) {
+        try { localStorage.setItem(`filler${n}`, "x".repeat(size)); } catch { size = size >> 1; }
+    }
+}"""
+
+
 def test_a_full_local_storage_stops_the_mirror_and_nothing_else(tabs) -> None:
     """localStorage only mirrors the document: when it is full, writes go on and survive a reload."""
     tab = tabs.open()
-    tab.page.js("""{
-        let size = 5_000_000;
-        for (let n = 0; size >= 1; n++) {
-            try { localStorage.setItem(`filler${n}`, "x".repeat(size)); } catch { size = size >> 1; }
-        }
-    }""")
+    tab.page.js(FILL)
     tab.python(JOIN.format(options=""))
     tab.python("await doc.patch([{'op': 'add', 'path': '/text', 'value': 'y' * 1000}])")
     tab.page.reload()
     again = PythonTab(tab.page)
     again.python(JOIN.format(options=""))
     assert again.python("len(doc.get('/text'))") == 1000
+
+
+def test_handlers_wait_for_room_in_a_full_local_storage(tabs) -> None:
+    """Entries that find no room are told as errors, offered again, and applied once there is some."""
+    tab = tabs.open()
+    tab.python("""
+        import asyncio
+        from webraft_web import LocalStorageHandlers, NodeInstance, RaftInterface
+
+        class Alone(RaftInterface):
+            def create_instance(self, address):
+                return NodeInstance(address, self)
+
+        raft = Alone("alone", members=["alone"])
+        handlers = LocalStorageHandlers(raft)
+        errors = []
+        raft.listen("error", errors.append)
+        await raft.propose({"op": "add", "path": "/n", "value": 1})
+    """)
+    tab.page.js(FILL)
+    pending = tab.start("await raft.propose({'op': 'add', 'path': '/text', 'value': 'y' * 1000})")
+    tab.page.wait_for("runPython('len(errors)')")
+    assert tab.python("sorted({type(error).__name__ for error in errors})") == ["StorageError"]
+    assert tab.python("handlers.data") == {"n": 1}
+    tab.page.js(
+        "for (const key of Object.keys(localStorage)) if (key.startsWith('filler')) localStorage.removeItem(key)"
+    )
+    pending.result()
+    assert tab.python("[handlers.data['n'], len(handlers.data['text'])]") == [1, 1000]

@@ -29,7 +29,7 @@ def join(tabs, count: int):
 
 def runner_of(tabs):
     """Split tabs into the one that runs the browser's server and the others."""
-    runner = tabs[0].python("doc.status()['runner']")
+    runner = wait_until(lambda: tabs[0].python("doc.status()['runner']"), "a running tab")
     running = [tab for tab in tabs if tab.python("doc.status()['tab']") == runner]
     assert len(running) == 1
     return running[0], [tab for tab in tabs if tab is not running[0]]
@@ -116,14 +116,13 @@ def test_killing_the_browser_loses_no_acknowledged_write(tabs) -> None:
 
 def test_a_frozen_running_tab_gives_way_and_comes_back_as_an_observer(tabs) -> None:
     """A tab that the browser freezes hands over; its own write waits, and is committed once it wakes."""
-    frozen = tabs.open()
-    frozen.python(JOIN)
-    awake = tabs.open(
+    both = [tabs.open(new_window=False) for _ in range(2)]
+    tabs.browser.blank(
         new_window=False
-    )  # a tab in the same window, which hides the first: only such are frozen
-    awake.python(JOIN)
-    runner, _ = runner_of([frozen, awake])
-    assert runner is frozen
+    )  # hides both: a visible tab would be preferred, and only hidden ones freeze
+    for tab in both:
+        tab.python(JOIN)
+    frozen, (awake,) = runner_of(both)
     frozen.page.freeze()
     awake.python(WRITE.format(name="awake", count=10))
     assert awake.python("doc.status()['runner'] == doc.status()['tab']")
