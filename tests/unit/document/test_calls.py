@@ -153,3 +153,36 @@ def test_a_rooms_overload_reaches_the_call_that_certainly_was_not_appended():
         assert not client._outbox._pending
 
     in_room(test)
+
+
+def test_what_is_settled_leaves_nothing_here_or_in_the_session():
+    """No deadline keeps a call that is over, and the watermark lets the machine forget outcomes."""
+
+    async def test(room, doc):
+        for number in range(5):
+            await doc.patch([add("/a", number)], timeout=60_000)
+        client = doc.tab.client
+        assert not client._expiry._deadlines
+        assert not client._outbox._timers._deadlines
+        session = client._machine.sessions.find_id("session of tab0.1")
+        assert len(client._machine.sessions.find(session).outcomes) == 1
+
+    in_room(test)
+
+
+def test_the_answer_to_a_round_that_was_given_up_serves_nobody():
+    """It may come from before the reads that wait now."""
+
+    async def test(room, doc):
+        asked = []
+        doc.tab.read = asked.append
+        reading = asyncio.create_task(doc.read())
+        await sleep_ms(1)
+        doc.tab.client.resubmit()
+        asked[0](1)
+        await sleep_ms(1)
+        assert not reading.done()
+        asked[1](1)
+        assert await reading == {}
+
+    in_room(test)

@@ -179,6 +179,15 @@ def test_an_update_that_loses_twice_gets_a_turn_until_it_wins(log):
     assert log.machine.turns.head is None
 
 
+def test_an_update_that_wins_is_forgiven_what_it_lost(log):
+    """Two losses with a success in between ask for no turn."""
+    session = log.open("a")
+    log.update(session, 1, 0, "stale")
+    log.update(session, 2, 1, "fresh")
+    log.update(session, 3, 0, "stale")
+    assert log.machine.turns.head is None
+
+
 def test_a_turn_ends_after_so_many_commands(log):
     """Its session may have died."""
     a, b = log.open("a"), log.open("b")
