@@ -166,7 +166,7 @@ def test_compaction_keeps_what_follows_it() -> None:
     snapshot = log.compact(3, "state")
     assert (snapshot.last_index, snapshot.last_term, snapshot.data) == (3, 2, "state")
     assert (log.first_index, log.last_index, log.term_at(3)) == (4, 4, 2)
-    assert log.size == log.size_at(4)
+    assert log.size == log.size_between(4, 4)
 
 
 def test_an_installed_snapshot_replaces_the_whole_log() -> None:
