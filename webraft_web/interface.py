@@ -31,6 +31,7 @@ from webraft_web.emitter import Emitter
 from webraft_web.json_text import to_json_text
 from webraft_web.leader_duties import yield_data
 from webraft_web.node_instance import NodeInstance
+from webraft_web.own_time import OwnTime
 from webraft_web.server import Server
 from webraft_web.storage.base import Storage
 from webraft_web.storage.memory import MemoryStorage
@@ -96,21 +97,22 @@ class RaftInterface(Emitter):
             raise
         except Exception:  # noqa: BLE001, S110 - a property that needs what the subclass has not set yet: read later
             pass
-        own_clock = _default_clock(self._loop) if clock is None else clock
+        real_time = _default_clock(self._loop) if clock is None else clock
+        own_time = OwnTime(real_time, lambda: 0 if self.is_leader else timeouts.heartbeat_interval_ms())
         member_list = None if members is None else _member_list(members, address)
-        self._correspondence = Correspondence(own_clock, self._write, self._report, self._on_changed)
+        self._correspondence = Correspondence(own_time, self._write, self._report, self._on_changed)
         self._server = Server(
             address,
             member_list,
             MemoryStorage() if storage is None else storage,
-            own_clock,
+            own_time,
             timeouts,
             self._listeners,
             self._correspondence,
         )
         self._correspondence.server = self._server
         self._listeners.on_changed = self._server.handlers_changed
-        own_clock.call_soon(lambda: self._start(member_list or []))
+        own_time.call_soon(lambda: self._start(member_list or []))
 
     def _start(self, members: Iterable[str]) -> None:
         if self._server.over is None:

@@ -1,4 +1,4 @@
-"""RaftInterface as applications see it: electing, proposing, following, closing, over an asynchronous transport."""
+"""RaftInterface as applications see it: electing, proposing, following and closing, over a network."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ def test_servers_that_join_each_other_elect_exactly_one_leader(count):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_proposals_from_every_server_are_applied_everywhere_in_one_order(count):
-    """Leader and followers propose alike; `apply` and `updated` come in index order, the same on all servers."""
+    """Leader and followers propose alike; `apply` and `updated` come in index order, alike on all."""
 
     async def main():
         group = servers(Network(), *"abcde"[:count])

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from itertools import pairwise
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_the_pause_between_tries_doubles_up_to_a_second():
         server.listen("apply", never)
         pending = asyncio.ensure_future(server.propose("x"))
         await until(lambda: len(times) == 9)
-        pauses = [round((after - before) * 1000, -1) for before, after in zip(times, times[1:], strict=False)]
+        pauses = [round((after - before) * 1000, -1) for before, after in pairwise(times)]
         assert pauses == [50, 100, 200, 400, 800, 1000, 1000, 1000]
         assert not pending.done()
         await server.close()
@@ -290,7 +291,7 @@ def test_handlers_may_propose_join_and_close():
         await server.propose("x")
         await until(lambda: server.commands == ["x", "from a handler"])
         assert list(server.nodes) == ["b"]
-        server.listen("updated", lambda: server.close())
+        server.listen("updated", server.close)
         with pytest.raises(OutcomeUnknownError):
             await server.propose("last")
         assert server.state == "follower"

@@ -1,4 +1,4 @@
-"""What RaftInterface does with wrong payloads, wrong values and wrong timeouts: a clear error, nothing lost."""
+"""What RaftInterface does with wrong payloads, values and timeouts: a clear error, nothing lost."""
 
 import asyncio
 import json
@@ -404,7 +404,7 @@ def test_a_nodes_message_timeout_counts_for_what_is_handed_to_it():
         assert (follower.nodes[leader.address].message_timeout, follower.message_timeout) == (450, 3000)
         network.blocked = {(follower.address, leader.address)}
         started = asyncio.get_running_loop().time()
-        with pytest.raises(Exception, match="lost|leader"):
+        with pytest.raises(Exception, match=r"lost|leader"):
             await follower.propose("x")
         assert asyncio.get_running_loop().time() - started < 1.5
 
