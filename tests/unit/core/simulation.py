@@ -60,7 +60,7 @@ class State:
 
 
 class Host:
-    """A server with its disk; `life` counts starts and crashes: what belonged to an earlier one is dropped."""
+    """A server with its disk; `life` counts starts and crashes, so that what is older is dropped."""
 
     def __init__(self, simulation: Simulation, server_id: str, disk: RestoredState) -> None:
         self.simulation = simulation
