@@ -21,6 +21,9 @@ from webraft_web.core.message import AppendEntriesResponse, Message, RequestVote
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import Ready, RestoredState, may_go_early
 
+FAULTS = ["crash", "start", "cut", "deaf", "heal", "heal", "transfer", "transfer", "member", "member"]
+"""What may happen, as often as it is named."""
+
 
 class RandomTimeouts:
     """Waits as a server would draw them, from the simulation's own chance."""
@@ -266,12 +269,13 @@ class Simulation:
         if not self.has_faults:
             return
         host = self.hosts[self.chance.choice(sorted(self.hosts))]
-        what = self.chance.choice(["crash", "start", "start", "cut", "heal", "transfer", "member", "deaf"])
+        what = self.chance.choice(FAULTS)
         ids = sorted(self.hosts)
         if what == "crash" and host.is_up:
             host.crash()
-        elif what == "start" and not host.is_up:
-            host.start()
+        elif what == "start":
+            for down in [one for one in self.hosts.values() if not one.is_up]:
+                down.start()
         elif what == "cut":
             some = set(self.chance.sample(ids, self.chance.randint(1, max(1, len(ids) // 2))))
             self._cut = {(one, two) for one in ids for two in ids if (one in some) != (two in some)}
@@ -281,7 +285,7 @@ class Simulation:
             self._cut = set()
         elif host.is_up and host.raft.is_leader:
             self._disturb(host, what)
-        self.at(self.chance.randint(20, 250), self._fault)
+        self.at(self.chance.randint(20, 200), self._fault)
 
     def _disturb(self, leader: Host, what: str) -> None:
         """Hand the leadership over, or change the membership."""

@@ -67,16 +67,17 @@ def test_the_five_properties_hold_under_faults(seed: int, size: int) -> None:
 
 
 def test_the_faults_are_worth_their_name() -> None:
-    """A run sees elections, commits, snapshots and changes of the membership."""
-    simulation = Simulation(3, 3)
-    simulation.torment(15_000)
-    assert len(simulation.check.leaders) > 5
-    assert simulation.check.highest_commit > 100
-    configurations = {
-        entry.configuration for entry, _ in simulation.check.committed.values() if entry.configuration
-    }
-    assert len(configurations) > 3
-    assert any(host.disk.snapshot is not None for host in simulation.hosts.values())
+    """A few runs see elections, commits, snapshots and changes of the membership."""
+    elections = commits = changes = snapshots = 0
+    for seed in range(3):
+        simulation = Simulation(seed, 3)
+        simulation.torment(6_000)
+        elections += len(simulation.check.leaders)
+        commits += simulation.check.highest_commit
+        changes += sum(entry.configuration is not None for entry, _ in simulation.check.committed.values())
+        snapshots += sum(host.disk.snapshot is not None for host in simulation.hosts.values())
+    assert min(elections, changes, snapshots) > 2
+    assert commits > 100
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
