@@ -21,7 +21,7 @@ from webraft_web.emitter import Listener, Listeners
 
 FIRST_PAUSE_MS: Final = 50
 LONGEST_PAUSE_MS: Final = 1000
-ENTRIES_PER_TURN: Final = 1024
+ENTRIES_PER_TURN: Final = 256
 """After so many entries, or so long, the event loop gets its turn: timers and peers wait for it."""
 TURN_MS: Final = 8
 CHECK_TIME_EVERY: Final = 16

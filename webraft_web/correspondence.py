@@ -37,8 +37,13 @@ from webraft_web.wire import decode_message, encode_message
 
 MAX_INBOX: Final = 10_000
 """Payloads waiting to be handled; more are dropped, as a network would."""
-MAX_PAYLOAD_SIZE: Final = 128 * 1024
+MAX_PAYLOAD_SIZE: Final = 32 * 1024
 """Characters after which the messages to one server are split into several payloads."""
+MAX_TURN_SIZE: Final = 32 * 1024
+"""Characters of messages to handle before it is the event loop's turn…"""
+PAYLOAD_OVERHEAD: Final = 128
+"""… of which a payload counts for so many at least."""
+URGENT: Final = ("Heartbeat", "HeartbeatResponse", "RequestVoteResponse", "PreVoteResponse")
 MAX_TOLD: Final = 1000
 MAX_REQUESTS: Final = 10_000
 
@@ -68,6 +73,8 @@ class Correspondence:
         self._changed = changed
         self._timer = clock.timer(self._on_timer)
         self._inbox: deque[tuple[str, Any]] = deque()
+        self._urgent: deque[tuple[str, Any]] = deque()
+        """What is read before the rest: else it waits behind entries, and a live leader seems silent."""
         self._is_scheduled = False
         self._told: dict[object, None] = {}
         self._requests: dict[tuple[ServerId, int], None] = {}
@@ -95,14 +102,16 @@ class Correspondence:
         if (
             address in self.server.acquaintances.links
             and self.server.over is None
-            and len(self._inbox) < MAX_INBOX
+            and len(self._inbox) + len(self._urgent) < MAX_INBOX
         ):
-            self._inbox.append((address, payload))
+            inbox = self._urgent if _is_urgent(payload) else self._inbox
+            inbox.append((address, payload))
             self.wake()
 
     def close(self) -> None:
         """Fall silent."""
         self._inbox.clear()
+        self._urgent.clear()
         self._timer.close()
 
     # Upwards from the server
@@ -155,17 +164,7 @@ class Correspondence:
         if self.server.over is not None:
             self.close()
             return
-        messages: list[Message] = []
-        while self._inbox and self.server.is_ready:
-            address, payload = self._inbox.popleft()
-            try:
-                self._handle(address, payload, messages)
-            except RemoteProtocolError as error:
-                self._report(error)
-        # Whoever it has become meanwhile is not the one that these were for.
-        mine = [message for message in messages if message.receiver == self.server.server_id]
-        if mine and self.server.driver is not None:
-            self.server.driver.receive(mine)
+        self._read_inbox()
         now_ms = self._clock.now_ms()
         self.server.tick(now_ms)
         if self.server.is_ready:
@@ -176,6 +175,23 @@ class Correspondence:
             self._greet(now_ms)
         self._set_timer()
 
+    def _read_inbox(self) -> None:
+        """Handle what arrived, but only so much in one turn: meanwhile nobody else is answered."""
+        messages: list[Message] = []
+        size = 0
+        while (self._inbox or self._urgent) and self.server.is_ready and size < MAX_TURN_SIZE:
+            before = len(messages)
+            address, payload = (self._urgent or self._inbox).popleft()
+            try:
+                self._handle(address, payload, messages)
+            except RemoteProtocolError as error:
+                self._report(error)
+            size += PAYLOAD_OVERHEAD + sum(map(_size, messages[before:]))
+        # Whoever it has become meanwhile is not the one that these were for.
+        mine = [message for message in messages if message.receiver == self.server.server_id]
+        if mine and self.server.driver is not None:
+            self.server.driver.receive(mine)
+
     def _set_timer(self) -> None:
         server = self.server
         if server.over is not None:
@@ -183,6 +199,8 @@ class Correspondence:
             return
         deadlines = [server.deadline_ms]
         if server.is_ready:
+            if self._inbox or self._urgent:
+                deadlines.append(self._clock.now_ms())  # by timer: the event loop gets its turn before
             deadlines.append(server.acquaintances.deadline_ms(self._settled()))
             if server.founding is not None:
                 deadlines.append(server.founding.deadline_ms)
@@ -441,6 +459,14 @@ class Correspondence:
             self._told.clear()
         self._told[about] = None
         self._report(error)
+
+
+def _is_urgent(payload: Any) -> bool:
+    """Whether a payload, not checked yet, begins with a message that tells who is alive and who leads."""
+    try:
+        return payload[2] == greeting.RAFT and payload[3][0][0] in URGENT
+    except (TypeError, LookupError):
+        return False
 
 
 def _size(message: Message) -> int:

@@ -69,10 +69,14 @@ class _OwnTimer:
         if deadline_ms is None:
             self._time.waiting.discard(self)
             self._timer.set(None)
-        else:
-            self.due_ms = deadline_ms
+            return
+        # One that is due already only gives the event loop its turn: no time has to pass for it.
+        self.due_ms = deadline_ms if deadline_ms > self._time.now_ms() else 0
+        if self.due_ms:
             self._time.waiting.add(self)
-            self._timer.set(deadline_ms + self._time.skipped_ms)
+        else:
+            self._time.waiting.discard(self)
+        self._timer.set(deadline_ms + self._time.skipped_ms)
 
     def close(self) -> None:
         self._time.waiting.discard(self)
