@@ -45,7 +45,7 @@ class Clients:
         assert set(applied) <= set(self.acknowledged) | self.unknown
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_fifteen_seconds_of_random_partitions_with_four_clients(seed):
     """Splits and healings twice a second over a network that loses messages too."""
 
@@ -71,7 +71,7 @@ def test_fifteen_seconds_of_random_partitions_with_four_clients(seed):
     run(main())
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_servers_that_crash_and_come_back_with_their_storages(seed):
     """One or two at a time are down, the leader as likely as others; what was acknowledged stays."""
 
@@ -95,7 +95,7 @@ def test_servers_that_crash_and_come_back_with_their_storages(seed):
     run(main())
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_servers_that_come_back_without_their_state_one_at_a_time(seed):
     """Each is replaced before the next is lost: the cluster outlives all of its servers' memories."""
 
@@ -118,7 +118,7 @@ def test_servers_that_come_back_without_their_state_one_at_a_time(seed):
     run(main())
 
 
-def test_a_follower_a_hundred_thousand_entries_behind_catches_up():
+def test_a_follower_tens_of_thousands_of_entries_behind_catches_up():
     """Pipelined, in order, while the leader leads on; through a change of leader in the midst of it."""
 
     class Quiet(Server):
@@ -132,15 +132,15 @@ def test_a_follower_a_hundred_thousand_entries_behind_catches_up():
         leader = await leader_of(group, voters=3)
         away = next(server for server in group if server is not leader)
         network.isolate(away.address)
-        for start in range(0, 100_000, 10_000):
-            await asyncio.gather(*(leader.propose(i) for i in range(start, start + 10_000)))
+        for start in range(0, 20_000, 5_000):
+            await asyncio.gather(*(leader.propose(i) for i in range(start, start + 5_000)))
         network.heal()
         await until(lambda: len(away.applied) > 1000)
         await leader.transfer_leadership(
             next(server.address for server in group if server not in {leader, away})
         )
-        await until(lambda: len(away.applied) == 100_000)
-        assert away.commands == list(range(100_000))
+        await until(lambda: len(away.applied) == 20_000)
+        assert away.commands == list(range(20_000))
         assert away.updates == [index for index, _ in away.applied]
 
     run(main())
