@@ -24,9 +24,9 @@ from webraft_web.core.errors import (
     WebraftError,
 )
 from webraft_web.document.commands import patch_body, patch_operation, update_body
-from webraft_web.document.difference import difference
 from webraft_web.document.machine import DocumentMachine
 from webraft_web.document.outbox import Call, Outbox
+from webraft_web.document.patching import difference
 from webraft_web.document.reading import Reads
 from webraft_web.document.sessions import Outcome
 from webraft_web.document.values import Json, clone, decode

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import Entry, EntryKind
 from webraft_web.core.errors import BadArgumentError
-from webraft_web.document.patching import Operation, check_patch
+from webraft_web.document.patching import Operations, check_patch
 from webraft_web.document.values import Json, decode, encode, is_within_depth, nesting_bound
 from webraft_web.json_text import MAX_DEPTH, MAX_SAFE_INTEGER, to_json_text
 
@@ -46,7 +46,7 @@ class Patch(NamedTuple):
     session: int
     number: int
     watermark: int
-    operations: list[Operation]
+    operations: Operations
 
 
 class Update(NamedTuple):
@@ -56,7 +56,7 @@ class Update(NamedTuple):
     number: int
     watermark: int
     base: int
-    operations: list[Operation] | None
+    operations: Operations | None
     document: Json
 
 
@@ -92,7 +92,7 @@ def patch_body(operations: object) -> str:
     return _check_size(f'"k":"patch","ops":{text}')
 
 
-def update_body(base: int, operations: list[dict[str, Any]], document: str) -> str:
+def update_body(base: int, operations: Operations, document: str) -> str:
     """Return what is particular to an update: its operations or the whole document, whichever is shorter.
 
     Args:

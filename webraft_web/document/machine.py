@@ -21,7 +21,7 @@ from webraft_web.document.commands import (
     check_document,
     read_command,
 )
-from webraft_web.document.patching import Conflict, Operation, apply_patch, changes_document
+from webraft_web.document.patching import Conflict, Operations, apply_patch, changes_document
 from webraft_web.document.sessions import Outcome, Session, Sessions
 from webraft_web.document.turns import Turns
 from webraft_web.document.values import Json, decode, encode
@@ -106,7 +106,7 @@ class DocumentMachine:
             session.remember(command.number, outcome)
         return Result(command.session, command.number, outcome)
 
-    def _patch(self, operations: list[Operation], committed: Committed) -> Outcome:
+    def _patch(self, operations: Operations, committed: Committed) -> Outcome:
         try:
             self.document = apply_patch(self.document, operations)
         except Conflict as conflict:

@@ -1,4 +1,4 @@
-"""JSON values inside documents: how they are read, copied and compared.
+"""JSON values inside documents: how they are read, bounded and copied.
 
 What an application may hand in is `json_text`'s business. This is the other
 side: every replica reads the same text, and all must come to the same value or
@@ -85,22 +85,3 @@ def clone(value: Json) -> Json:
     if type(value) is list:
         return [clone(item) if type(item) in _CONTAINERS else item for item in value]
     return value
-
-
-def is_equal(first: Json, second: Json) -> bool:
-    """Compare as RFC 6902 (4.6) does: numbers by value, but true is not 1."""
-    if type(first) is dict:
-        return (
-            type(second) is dict
-            and len(first) == len(second)
-            and all(key in second and is_equal(item, second[key]) for key, item in first.items())
-        )
-    if type(first) is list:
-        return (
-            type(second) is list
-            and len(first) == len(second)
-            and all(is_equal(item, other) for item, other in zip(first, second, strict=True))
-        )
-    if type(first) is bool or type(second) is bool:
-        return first is second
-    return bool(first == second)

@@ -99,7 +99,6 @@ def test_every_tab_sees_the_same():
         [add("/a", 1), add("/b", [[float("nan")]])],
         [add("/a" * 201, 1)],
     ],
-    ids=repr,
 )
 def test_a_malformed_patch_is_refused_before_anything_is_sent(ops):
     """LocalProtocolError, which is also a ValueError; the log gets nothing."""
@@ -142,7 +141,7 @@ def test_a_conflict_names_the_operation_and_leaves_all_replicas_untouched():
     async def test(room, doc):
         other = room.open_tab()
         failing = {"op": "test", "path": "/a", "value": 2}
-        with pytest.raises(PatchConflictError, match="expected 2 and found 1") as caught:
+        with pytest.raises(PatchConflictError, match="does not hold that value") as caught:
             await doc.patch([add("/b", 1), failing])
         assert caught.value.op == failing
         assert caught.value.path == "/a"
