@@ -134,11 +134,27 @@ def test_the_own_confirmation_waits_for_the_batch() -> None:
     assert server.raft.batches.read_states == [ReadState(7, 2)]
 
 
+def test_a_batch_begun_before_the_read_does_not_confirm_it_for_the_others() -> None:
+    """The own check has to begin after the read arrived, however soon another voter answers."""
+    server = established()
+    server.raft.propose(["x"])
+    ready = server.raft.ready()
+    server.raft.read_index(7)
+    server.carry_out(ready)
+    ready = server.raft.ready()
+    server.raft.step(HeartbeatResponse("b", "a", 2, 1))
+    assert server.raft.batches.read_states == []
+    server.carry_out(ready)
+    assert server.raft.batches.read_states == [ReadState(7, 2)]
+
+
 def test_reads_wait_until_the_term_has_committed_something() -> None:
     """Before that a new leader does not know what is committed (§6.4)."""
     server = Server("a")
     server.elect()
     server.raft.read_index(7)
+    assert not server.raft.has_ready()
+    server.raft.propose(["x"])
     assert only(server.settle(), Heartbeat) == []
     server.step(AppendEntriesResponse("b", "a", 2, True, 2))
     server.step(HeartbeatResponse("b", "a", 2, 1))
