@@ -45,7 +45,6 @@ PAYLOAD_OVERHEAD: Final = 128
 """… of which a payload counts for so many at least."""
 URGENT: Final = ("Heartbeat", "HeartbeatResponse", "RequestVoteResponse", "PreVoteResponse")
 MAX_TOLD: Final = 1000
-MAX_REQUESTS: Final = 10_000
 
 
 class Correspondence:
@@ -77,8 +76,6 @@ class Correspondence:
         """What is read before the rest: else it waits behind entries, and a live leader seems silent."""
         self._is_scheduled = False
         self._told: dict[object, None] = {}
-        self._requests: dict[tuple[ServerId, int], None] = {}
-        """Commands that others handed over lately: a network may deliver them again."""
         self._last_seen: object = None
         self._has_founded = False
 
@@ -297,28 +294,7 @@ class Correspondence:
             server.was_told_to_campaign = True
         if server.retired or server.is_dissolving:
             self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
-        messages.extend(
-            message
-            for message in mine
-            if message.sender not in server.retired
-            and not (isinstance(message, Propose) and self._is_repeated(message))
-        )
-
-    def _is_repeated(self, message: Propose) -> bool:
-        """Whether commands came before, or may have: appended a second time they would take effect twice.
-
-        No answer is given then: "not appended" would be a lie if the first copy was.
-        """
-        raft = self.server.raft
-        if raft is not None and raft.role is Role.LEADER and message.term < raft.current_term:
-            return True  # meant for an earlier leadership, and perhaps for one before a restart
-        request = (message.sender, message.request_id)
-        if request in self._requests:
-            return True
-        self._requests[request] = None
-        if len(self._requests) > MAX_REQUESTS:
-            del self._requests[next(iter(self._requests))]
-        return False
+        messages.extend(message for message in mine if message.sender not in server.retired)
 
     def _may_be_added_by(self, address: str, messages: list[Message]) -> bool:
         """Whether these messages, to a server without a cluster, come from a leader that may add it."""

@@ -201,8 +201,8 @@ def test_leave_on_the_leader_removes_and_join_brings_back():
         group = servers(network, *"abc")
         leader = await leader_of(group, voters=3)
         removed = next(server for server in group if server is not leader)
-        await asyncio.gather(*(leader.propose(i) for i in range(3)))
-        await until(lambda: removed.commands == list(range(3)))
+        await asyncio.gather(*(leader.propose(i) for i in range(5)))
+        await until(lambda: removed.commands == list(range(5)))
         leader.leave(removed.address)
         await until(lambda: removed.address not in leader.members)
         await until(lambda: removed.cluster_id is None)
@@ -256,11 +256,11 @@ def test_an_address_that_comes_back_without_its_state_is_a_new_server():
         network = Network()
         group = servers(network, *"abc")
         leader = await leader_of(group, voters=3)
-        await asyncio.gather(*(leader.propose(i) for i in range(3)))
+        await asyncio.gather(*(leader.propose(i) for i in range(5)))
         lost = next(server for server in group if server is not leader)
         returned = lost.restart(has_storage=False)
         group = [returned if server is lost else server for server in group]
-        await until(lambda: returned.commands == list(range(3)))
+        await until(lambda: returned.commands == list(range(5)))
         await leader_of(group, voters=3)
         for server in group:
             if server is not returned:
@@ -279,11 +279,11 @@ def test_a_leader_that_lost_its_state_does_not_take_the_others_with_it():
         network = Network()
         group = servers(network, *"abc")
         leader = await leader_of(group, voters=3)
-        await asyncio.gather(*(leader.propose(i) for i in range(3)))
+        await asyncio.gather(*(leader.propose(i) for i in range(5)))
         returned = leader.restart(has_storage=False)
         group = [returned if server is leader else server for server in group]
         await leader_of(group, voters=3)
-        assert all(server.commands == list(range(3)) for server in group)
+        assert all(server.commands == list(range(5)) for server in group)
 
     run(main())
 
