@@ -8,7 +8,7 @@ from typing import Any
 from webraft_web.core.config import Config, FixedTimeouts
 from webraft_web.core.entry import Configuration, Entry, EntryKind, HardState, Snapshot
 from webraft_web.core.leadership import Leadership
-from webraft_web.core.message import Message, RequestVoteResponse
+from webraft_web.core.message import AppendEntriesResponse, Message, RequestVoteResponse
 from webraft_web.core.progress import Progress
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import ReadState, Ready, RefreshRequest, RestoredState, may_go_early
@@ -180,6 +180,27 @@ def only(messages: Iterable[Message], kind: type[Message], receiver: str = "") -
         for message in messages
         if isinstance(message, kind) and (not receiver or message.receiver == receiver)
     ]
+
+
+def leading(*terms: int, voters: str = "abc", **options: Any) -> Server:
+    """A leader "a", elected in the term after those of its log; nobody has acknowledged anything."""
+    server = Server("a", stored(*terms, voters=voters), **options)
+    server.elect()
+    return server
+
+
+def acknowledge(server: Server, *others: str, index: int = 0) -> list[Message]:
+    """Have others acknowledge everything, or up to `index`."""
+    index = index or server.raft.log.last_index
+    answers = [AppendEntriesResponse(one, "a", server.raft.current_term, True, index) for one in others]
+    return server.step(*answers)
+
+
+def established(voters: str = "abc", **options: Any) -> Server:
+    """A leader whose followers have acknowledged its no-op at index 2."""
+    server = leading(voters=voters, **options)
+    acknowledge(server, *voters[1:])
+    return server
 
 
 class Cluster:

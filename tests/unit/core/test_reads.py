@@ -1,6 +1,6 @@
 """Linearizable reads without log entries (§6.4)."""
 
-from tests.unit.core.servers import HEARTBEAT_MS, Cluster, Server, only, stored
+from tests.unit.core.servers import HEARTBEAT_MS, Cluster, Server, established, only
 from webraft_web.core.message import (
     AppendEntriesResponse,
     Heartbeat,
@@ -12,14 +12,6 @@ from webraft_web.core.reads import PendingRead, ReadRounds
 from webraft_web.core.ready import ReadState
 
 VOTERS = ("a", "b", "c")
-
-
-def established(voters: str = "abc") -> Server:
-    """A leader "a" that has committed its no-op at index 2."""
-    server = Server("a", stored(voters=voters))
-    server.elect()
-    server.step(*[AppendEntriesResponse(one, "a", 2, True, 2) for one in voters[1:]])
-    return server
 
 
 # Rounds by themselves
