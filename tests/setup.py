@@ -133,12 +133,14 @@ def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str 
     }[suite]
 
 
-def pytest_options(suite: str) -> list[str]:
-    """Return the plugins and options that a suite needs."""
+def pytest_options(suite: str, *, is_whole: bool) -> list[str]:
+    """Return the plugins and options that a suite needs, run as a whole or narrowed down."""
     if suite == "pyodide":
         return ["--rt=node,chrome", f"--dist-dir={pyodide_dist()}"]
-    # It looks into every test module, and only its own suite needs that.
-    return ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]
+    # pytest-pyodide looks into every test module, and only its own suite needs that.
+    options = ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]
+    # Browsers share the processors badly; what has neither them nor a debugger is spread over all.
+    return [*options, "--numprocesses=auto"] if suite == "unit" and is_whole else options
 
 
 def _is_debian() -> bool:
