@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 from webraft_web.core.entry import EntryKind
 from webraft_web.core.errors import (
     FencedError,
+    NotLeaderError,
     OutcomeUnknownError,
     OverloadedError,
     RemoteProtocolError,
@@ -106,11 +107,13 @@ class Connection:
     # -- for handles (`Replica`) ---------------------------------------------------------
 
     def submit(self, commands: Sequence[str], kind: EntryKind) -> None:
-        """Have the room's server append `commands`; lost while there is none, see `Client.resubmit`."""
+        """Have the room's server append `commands`; refused at once while there is none."""
         if self._runner is not None:
             self._runner.propose(commands, kind, self.tab)
         elif self._observer.runner:
             self._post(protocol.Commands(kind, list(commands)), self._observer.runner)
+        else:
+            self.client.refused(commands, self._no_server())
 
     def read(self, done: Callable[[int | WebraftError], None]) -> None:
         """Have the room's server confirm a read index; never answered while there is none."""
@@ -403,8 +406,13 @@ class Connection:
             content.commands,
             OverloadedError(
                 f"room {self.room!r} has too much uncommitted data; wait for earlier writes to finish"
-            ),
+            )
+            if content.is_overload
+            else self._no_server(),
         )
+
+    def _no_server(self) -> NotLeaderError:
+        return NotLeaderError(f"no tab serves room {self.room!r} now; the next one that does will be asked")
 
     def _on_tabs(self, tabs: list[str]) -> None:
         if self._runner is not None:

@@ -15,7 +15,13 @@ from typing import Final, NamedTuple
 
 from webraft_web.core.config import Config, FixedTimeouts
 from webraft_web.core.entry import Committed, Entry, EntryKind, Snapshot, address_of, make_server_id
-from webraft_web.core.errors import OverloadedError, RemoteProtocolError, StorageError, WebraftError
+from webraft_web.core.errors import (
+    NotLeaderError,
+    OverloadedError,
+    RemoteProtocolError,
+    StorageError,
+    WebraftError,
+)
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import RefreshRequest, RestoredState
 from webraft_web.core.role import Role
@@ -212,13 +218,15 @@ class Runner:
         """Append commands for the tab `recipient`, and tell it which certainly were not."""
         driver = self._live_driver
         if driver is None:
+            self._post(Refused(self._run, is_overload=False, commands=list(commands)), recipient)
             return
         for command in commands:
             driver.propose(command, kind, partial(self._on_settled, command, recipient))
 
     def _on_settled(self, command: str, recipient: str, outcome: Committed | WebraftError) -> None:
-        if isinstance(outcome, OverloadedError):
-            self._post(Refused(self._run, is_overload=True, commands=[command]), recipient)
+        if isinstance(outcome, OverloadedError | NotLeaderError):
+            is_overload = isinstance(outcome, OverloadedError)
+            self._post(Refused(self._run, is_overload=is_overload, commands=[command]), recipient)
         # Other failures need no word: what does not settle is sent again, and known again.
 
     def flush(self) -> None:

@@ -10,6 +10,7 @@ from webraft_web.core.errors import (
     BadArgumentError,
     ConfigError,
     LocalProtocolError,
+    NotLeaderError,
     OutcomeUnknownError,
     StorageError,
 )
@@ -353,5 +354,31 @@ def test_recovery_mints_a_new_cluster_with_the_same_document(asker):
         assert [doc.state for doc in docs] == [[1, 2, 3]] * 2
         browser.kill()
         assert (await browser.open_tab().join_room("kanban")).state == [1, 2, 3]
+
+    run(scenario())
+
+
+def test_a_write_that_no_server_took_certainly_has_no_effect():
+    """At its timeout it says so: nobody serves while the page is away, nor while its store does not open."""
+
+    async def scenario():
+        browser = Browser()
+        tab, heir = browser.open_tab(), browser.open_tab()
+        await tab.join_room("kanban", initial=[])
+        doc = await heir.join_room("kanban")
+        patch = [{"op": "add", "path": "/-", "value": 1}]
+        await doc.patch(patch)
+        heir.navigate_away()
+        away = asyncio.create_task(doc.patch(patch, timeout=500))
+        await asyncio.sleep(1)
+        heir.navigate_back()
+        with pytest.raises(NotLeaderError):
+            await away
+        heir.open_journal = lambda name, done: None
+        tab.kill()
+        await settle()
+        with pytest.raises(NotLeaderError):
+            await doc.patch(patch, timeout=500)
+        assert doc.state == [1]
 
     run(scenario())
