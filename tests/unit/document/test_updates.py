@@ -262,6 +262,34 @@ def test_a_tab_that_dies_in_its_turn_costs_the_others_a_bounded_wait():
     run(main())
 
 
+def test_patience_is_lost_with_one_head_of_the_queue_alone():
+    """The next session in it gets its moment too."""
+
+    async def main():
+        room = FakeRoom()
+        *dying, doc = (room.open_tab() for _ in range(3))
+        for tab in (*dying, doc):
+            await tab.patch([])
+        for tab in dying:
+            tab.tab.is_cut_off = True
+        await doc.patch([add("/x", 1)])
+        for tab in dying * 2:  # made for a version that is gone
+            task = asyncio.create_task(tab.update(increment))
+            await sleep_ms(1)
+            await cancelled(task)
+        await sleep_ms(10)
+        machine, loop = doc.tab.client._machine, asyncio.get_running_loop()
+        waits = {}
+        while (head := machine.turns.head) is not None:
+            began = loop.time()
+            await doc.patch([add("/y", 1)])
+            waits.setdefault(head, []).append((loop.time() - began) * 1000 >= outbox.HOLD_MS)
+        assert [sum(waited) for waited in waits.values()] == [1, 1]
+        assert all(waited[0] for waited in waits.values())
+
+    run(main())
+
+
 def test_updates_that_take_turns_do_not_starve_a_patch():
     """One turn follows another, but a patch has waited enough after a while."""
 
