@@ -364,6 +364,8 @@ class Raft:
     def forward(self, request_id: int, commands: Sequence[str], kind: EntryKind = EntryKind.COMMAND) -> None:
         """Hand commands to the leader (§6.2); a ProposalResult comes with a later batch, or never.
 
+        The `request_id` was never used by this server before, not even before a restart.
+
         Raises:
             NotLeaderError: No leader is known. Nothing was sent.
         """

@@ -6,10 +6,12 @@ anything before it began, so the commit index noted then is new enough.
 """
 
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from webraft_web.core.entry import ServerId
 from webraft_web.core.quorum import agreed_value
+
+_MAX_WAITING: Final = 10_000
 
 
 class PendingRead(NamedTuple):
@@ -35,6 +37,11 @@ class ReadRounds:
         """Number of the newest round; goes out with every heartbeat."""
         self._rounds: deque[_Round] = deque()
         self._confirmed: dict[ServerId, int] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether others' reads are to be refused: more wait than an honest peer asks for at once."""
+        return len(self.waiting) >= _MAX_WAITING
 
     def begin(self, read_index: int) -> None:
         """Start a round for everything that waits."""

@@ -47,7 +47,7 @@ def step_request(raft: Raft, message: Message) -> bool:
     elif isinstance(message, Propose):
         raft.send(_answer_propose(raft, message))
     elif isinstance(message, ReadIndex):
-        if raft.leadership is not None:
+        if raft.leadership is not None and not raft.leadership.reads.is_full:
             raft.leadership.read(message.request_id, message.sender)
         else:
             raft.send(

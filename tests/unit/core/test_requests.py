@@ -1,7 +1,7 @@
 """Requests forwarded by other servers: appended once, by the leader of their own term alone."""
 
 from tests.unit.core.servers import Cluster, only
-from webraft_web.core.message import Propose, ProposeResponse
+from webraft_web.core.message import Propose, ProposeResponse, ReadIndex, ReadIndexResponse
 
 
 def test_a_request_delivered_twice_is_appended_once() -> None:
@@ -47,3 +47,16 @@ def test_a_leader_forgets_old_requests_so_that_its_memory_is_bounded() -> None:
     forwarded = leader.leadership.forwarded
     assert forwarded.find(Propose("b", "a", term, 0, ["x"])) == 0
     assert forwarded.find(Propose("b", "a", term, 8999, ["x"])) > 0
+
+
+def test_reads_beyond_what_anyone_honest_asks_for_are_refused() -> None:
+    """Before a term has committed anything reads pile up, and a hostile peer must not make that endless."""
+    cluster = Cluster()
+    leader = cluster["a"]
+    leader.elect()
+    term = leader.raft.current_term
+    assert not leader.leadership.has_committed_in_term
+    for request_id in range(10_001):
+        leader.raft.step(ReadIndex("b", "a", term, request_id))
+    refused = only(leader.settle(), ReadIndexResponse)
+    assert refused == [ReadIndexResponse("a", "b", term, 10_000, 0)]
