@@ -37,8 +37,10 @@ from webraft_web.wire import decode_message, encode_message
 
 MAX_INBOX: Final = 10_000
 """Payloads waiting to be handled; more are dropped, as a network would."""
-MAX_PAYLOAD_SIZE: Final = 32 * 1024
-"""Characters after which the messages to one server are split into several payloads."""
+MAX_PAYLOAD_SIZE: Final = 128 * 1024
+"""Characters after which the messages to one server are split into several payloads.
+
+Few large ones, since a network that reorders them makes the leader send again."""
 MAX_TURN_SIZE: Final = 32 * 1024
 """Characters of messages to handle before it is the event loop's turn…"""
 PAYLOAD_OVERHEAD: Final = 128

@@ -42,8 +42,6 @@ from webraft_web.pending import PendingProposals, Settled
 from webraft_web.storage.base import Batch, Identity, Storage, StoredState
 from webraft_web.timeouts import OverridableTimeouts
 
-MAX_MESSAGE_SIZE = 16 * 1024
-"""Small enough that reading one message does not keep an event loop from its other work for long."""
 MIN_MEND_MS = 2000
 MIN_DEMOTE_MS = 10_000
 """See `core.config.Config`; longer where the timeouts are."""
@@ -247,7 +245,6 @@ class Server:
         config = Config(
             self.server_id,
             self._timeouts,
-            max_message_size=MAX_MESSAGE_SIZE,
             mend_after_ms=max(MIN_MEND_MS, 5 * patience_ms),
             demote_after_ms=max(MIN_DEMOTE_MS, 20 * patience_ms),
         )
