@@ -73,6 +73,25 @@ def test_joining_shows_everything_acknowledged_before():
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_joining_amid_a_takeover_shows_everything_acknowledged_before(seed):
+    """The journal need not say that the last write was committed: the new runner finds out first."""
+
+    async def scenario():
+        browser = Browser(seed)
+        tab = browser.open_tab()
+        doc = await tab.join_room("kanban", initial=[])
+        await doc.patch([{"op": "add", "path": "/-", "value": 1}])
+        tab.kill()
+        joins = []
+        for _ in range(30):
+            joins.append(asyncio.ensure_future(browser.open_tab().join_room("kanban")))
+            await asyncio.sleep(0.0005)
+        assert [late.state for late in await asyncio.gather(*joins)] == [[1]] * 30
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_three_tabs_count_to_600(seed):
     """200 increments from each of three tabs at once end at 600 in every tab: none lost, none doubled."""
 
@@ -320,13 +339,14 @@ def test_rooms_are_listed_and_deleted():
     run(scenario())
 
 
-def test_leaving_takes_the_whole_browser_out():
-    """The room ends in all tabs of this browser, and is forgotten there."""
+@pytest.mark.parametrize("seed", range(10))
+def test_leaving_takes_the_whole_browser_out(seed):
+    """The room ends in all tabs of this browser, and is forgotten there: no tab begins it anew."""
 
     async def scenario():
-        browser = Browser()
+        browser = Browser(seed)
         docs = [await browser.open_tab().join_room("kanban", initial=[1]) for _ in range(3)]
-        await docs[2].leave_room()
+        await docs[0].leave_room()
         await asyncio.sleep(3)
         assert not browser.journals
         assert browser.locks.held_names("") == []

@@ -287,7 +287,42 @@ def test_a_zombie_that_never_lost_its_lock_is_stopped_by_the_journal():
     run(scenario())
 
 
-@pytest.mark.parametrize("seed", range(5))
+def test_an_idle_zombie_hears_its_successor_and_stops():
+    """It has nothing to write that the journal could refuse, but it must not pass for the runner."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+        browser.locks.release_all(tabs[0])
+        await settle()
+        assert [doc.status()["role"] for doc in docs] == ["observer", "leader"]
+
+    run(scenario())
+
+
+def test_a_tab_that_slept_through_a_new_beginning_follows_it():
+    """The room was deleted and founded anew meanwhile: as its runner the tab serves what the store holds."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 1)
+        for number in range(10):
+            await docs[0].patch(append(number))
+        tabs[0].freeze()
+        other = browser.open_tab()
+        await other.page.delete_room("room")
+        await other.join_room("room", initial=["new"])
+        other.kill()
+        tabs[0].resume()
+        await settle()
+        assert docs[0].state == ["new"]
+        await docs[0].patch(append("next"))
+        assert docs[0].state == ["new", "next"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_lost_texts_are_made_good(seed):
     """One text in five is lost on its way: copies fill their gaps, commands are sent again, once each."""
 
