@@ -98,7 +98,7 @@ class RaftInterface(Emitter):
         except Exception:  # noqa: BLE001, S110 - a property that needs what the subclass has not set yet: read later
             pass
         real_time = _default_clock(self._loop) if clock is None else clock
-        own_time = OwnTime(real_time, lambda: 0 if self.is_leader else timeouts.heartbeat_interval_ms())
+        own_time = OwnTime(real_time, timeouts.heartbeat_interval_ms, on_stall=self._show_life)
         member_list = None if members is None else _member_list(members, address)
         self._correspondence = Correspondence(own_time, self._write, self._report, self._on_changed)
         self._server = Server(
@@ -387,6 +387,9 @@ class RaftInterface(Emitter):
 
     def _report(self, error: WebraftError) -> None:
         self.emit("error", error)
+
+    def _show_life(self) -> None:
+        self._server.show_life()
 
     def _on_changed(self) -> None:
         """Emit what has happened to the role since the last time."""

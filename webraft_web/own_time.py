@@ -23,13 +23,16 @@ class OwnTime:
 
     Args:
         clock: Real time.
-        grace_ms: How long before the first overdue timer time goes on afterwards, so
-            that what has arrived is heard first: 0 for a leader, whose heartbeats are due.
+        grace_ms: How long before the first overdue timer time goes on afterwards at the
+            latest, so that what has arrived is heard first.
+        on_stall: Called soon after the event loop was found to have been blocked: for
+            others time went on, and they may be waiting for a sign of life.
     """
 
-    def __init__(self, clock: Clock, grace_ms: Callable[[], int]) -> None:
+    def __init__(self, clock: Clock, grace_ms: Callable[[], int], on_stall: Callable[[], None]) -> None:
         self._clock = clock
         self._grace_ms = grace_ms
+        self._on_stall = on_stall
         self._last_ms = clock.now_ms()
         self.skipped_ms = 0
         """How much real time did not count so far."""
@@ -37,7 +40,7 @@ class OwnTime:
 
     def now_ms(self) -> int:
         now_ms = self._clock.now_ms() - self.skipped_ms
-        if now_ms - self._last_ms > SLACK_MS:
+        if now_ms > self._last_ms:
             now_ms = self._without_stall(now_ms)
         # Time never runs backwards: where it should, it stands still until it has been caught up with.
         self._last_ms = max(self._last_ms, now_ms)
@@ -47,8 +50,9 @@ class OwnTime:
         first_due_ms = min((timer.due_ms for timer in self.waiting), default=now_ms)
         if now_ms - first_due_ms <= SLACK_MS:
             return now_ms
-        resumed_ms = first_due_ms - self._grace_ms()
+        resumed_ms = min(first_due_ms - self._grace_ms(), self._last_ms + SLACK_MS)
         self.skipped_ms += now_ms - resumed_ms
+        self._clock.call_soon(self._on_stall)
         return resumed_ms
 
     def timer(self, callback: Callable[[], None]) -> Timer:
@@ -62,6 +66,7 @@ class _OwnTimer:
     def __init__(self, time: OwnTime, clock: Clock, callback: Callable[[], None]) -> None:
         self.due_ms = 0
         self._time = time
+        self._clock = clock
         self._timer = clock.timer(self._fire)
         self._callback = callback
 
@@ -71,12 +76,14 @@ class _OwnTimer:
             self._timer.set(None)
             return
         # One that is due already only gives the event loop its turn: no time has to pass for it.
-        self.due_ms = deadline_ms if deadline_ms > self._time.now_ms() else 0
-        if self.due_ms:
+        if deadline_ms > self._time.now_ms():
+            self.due_ms = deadline_ms
             self._time.waiting.add(self)
+            self._timer.set(deadline_ms + self._time.skipped_ms)
         else:
+            self.due_ms = 0
             self._time.waiting.discard(self)
-        self._timer.set(deadline_ms + self._time.skipped_ms)
+            self._timer.set(self._clock.now_ms())
 
     def close(self) -> None:
         self._time.waiting.discard(self)

@@ -325,6 +325,16 @@ class Server:
 
     # Time
 
+    def show_life(self) -> None:
+        """As leader, send heartbeats at once: this server was blocked, and others may be losing patience."""
+
+        def send_heartbeats(raft: Raft) -> None:
+            if raft.leadership is not None:
+                raft.leadership.broadcast_heartbeat()
+
+        if self.driver is not None and self.role is Role.LEADER:
+            self.driver.change(send_heartbeats)
+
     def tick(self, now_ms: int) -> None:
         """Do what time alone makes due."""
         self._pending.expire(now_ms)
