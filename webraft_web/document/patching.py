@@ -156,7 +156,7 @@ def difference(before: Json, after: Json) -> Operations:
 
     Without `move`, whose intermediate states could nest too deep.
     """
-    operations: Operations = JsonPatch.from_diff(before, after, optimization=False, dumps=encode).patch
+    operations: Operations = JsonPatch.from_diff(before, after, optimization=False).patch
     return operations
 
 

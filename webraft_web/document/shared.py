@@ -65,7 +65,8 @@ class SharedDocument:
         Raises:
             LocalProtocolError: If the patch is malformed, JSON cannot carry a value (also
                 a ValueError), or the document is closed; nothing was sent.
-            PatchConflictError: If an operation cannot apply; the document is untouched.
+            PatchConflictError: If an operation cannot apply, or would nest the document deeper than
+                200 levels, or the patch copies more than 8 MiB; the document is untouched.
             NotLeaderError: At the timeout, if it certainly has no effect.
             OutcomeUnknownError: If it may or may not have one.
             OverloadedError: If too much waits already; nothing was sent.
