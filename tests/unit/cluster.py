@@ -1,7 +1,7 @@
 """Servers over a simulated network in virtual time: real drivers, cores and storages, a fake link."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from webraft_web.clock import AsyncioClock
 from webraft_web.core.config import Config
@@ -22,6 +22,7 @@ from webraft_web.core.ready import RefreshRequest, RestoredState
 from webraft_web.driver import Driver
 from webraft_web.storage.base import Batch, Identity, Storage, StoredState
 from webraft_web.storage.memory import MemoryStorage
+from webraft_web.testing import run as run_in_virtual_time
 from webraft_web.wire import decode_message, encode_message
 
 
@@ -236,6 +237,23 @@ class Cluster:
     async def followers(self) -> list[Server]:
         leader = await self.leader()
         return [server for server in self.servers if server is not leader]
+
+
+def run(main: Coroutine[object, object, None]) -> None:
+    """Run a test; what has not happened after a minute of virtual time never will."""
+    run_in_virtual_time(asyncio.wait_for(main, 60))
+
+
+def stored(server: Server) -> StoredState:
+    found: list[object] = []
+    server.storage.load(found.append)
+    assert isinstance(found[0], StoredState)
+    return found[0]
+
+
+async def settle(seconds: float = 0.3) -> None:
+    """Let virtual time pass, so that everybody learns what is committed."""
+    await asyncio.sleep(seconds)
 
 
 def _expect_none(error: StorageError | None) -> None:
