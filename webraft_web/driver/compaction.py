@@ -18,7 +18,8 @@ class Compaction:
     Args:
         raft: The core, whose log is cut.
         machine: Gives the state, and says how much may be forgotten.
-        after_entries: Compact once so many entries were applied.
+        after_entries: Compact once so many entries were applied, if they are not a trifle
+            beside the last snapshot.
         after_size: … or so many characters, if the last snapshot was not larger.
     """
 
@@ -42,7 +43,8 @@ class Compaction:
         base = self._raft.log.first_index - 1
         # A snapshot larger than the entries it replaces would cost more than it saves.
         is_large = self._size >= max(self._after_size, self._snapshot_size)
-        if applied - base < self._after_entries and not is_large:
+        is_long = applied - base >= self._after_entries and 4 * self._size >= self._snapshot_size
+        if not is_long and not is_large:
             return None
         index = min(applied, self._machine.may_compact_to())
         # Where only little may be forgotten yet, wait until it is worth the copying.

@@ -40,6 +40,9 @@ MAX_FEED_SIZE: Final = 1024 * 1024
 DOCUMENT_AFTER: Final = 2000
 """A tab that lacks more entries than this gets the whole document instead: it is sooner there."""
 
+COMPACT_AFTER: Final = 2000
+"""Entries after which the log is cut: the next runner reads what is left before it can serve."""
+
 
 class RunnerOptions(NamedTuple):
     """What a runner is told about its room.
@@ -193,6 +196,7 @@ class Runner:
             send=_ignore,  # a room of one browser has no other servers
             on_batch=self._on_batch,
             on_stopped=self._fail,
+            compact_after_entries=COMPACT_AFTER,
         )
         if raft.configuration.voters == (raft.server_id,):
             # Nobody else could lead: a new term, as after any restart, but without the wait.

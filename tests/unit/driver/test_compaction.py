@@ -86,6 +86,25 @@ def test_a_snapshot_is_taken_only_when_it_pays() -> None:
     run(main())
 
 
+def test_a_long_log_of_trifles_is_kept_beside_a_large_snapshot() -> None:
+    """Writing the whole state again would cost more than reading so little."""
+
+    async def main() -> None:
+        cluster = Cluster(1, compact_after_entries=10)
+        server = cluster.servers[0]
+        await cluster.leader()
+        server.machine.compact_limit = 10**9
+        server.machine.snapshot_padding = 10_000
+        for _ in range(50):
+            await server.propose("x")
+        assert server.machine.snapshots_taken == 1
+        for _ in range(50):
+            await server.propose("x" * 100)
+        assert server.machine.snapshots_taken > 1
+
+    run(main())
+
+
 def test_a_state_newer_than_what_may_be_forgotten_is_no_snapshot() -> None:
     """The state's text is that after the last applied entry, and may not pass for an older one's."""
 
