@@ -30,14 +30,15 @@ Without a suite, all of them run:
   unit      the package on this Python, from its built wheel
   pyodide   the built wheel in Pyodide, under Node and in headless Chromium
   tabs      several real tabs of headless Chromium
-`all` stands for all of them and for the tests that take their time.
+`all` stands for all of them, for the tests that take their time, and for
+  pyodide-next   the same in the Pyodide to come
 
 Whatever follows the suites goes to pytest: python3 tests unit -k election -x
 Files do, too:                              python3 tests tests/unit/test_wire.py
 """
 
 CHECKED = ("lint", "types", "js")
-TESTED = ("unit", "pyodide", "tabs")
+TESTED = ("unit", "pyodide", "pyodide-next", "tabs")
 _NOTHING_COLLECTED = 5
 _INTERRUPTED = 130
 _GRACE_S = 20
@@ -96,16 +97,15 @@ def read_arguments(arguments: Sequence[str]) -> Plan:
         plan.suites += [suite for suite in plan.paths if suite not in plan.suites]
     elif not plan.suites:
         plan.suites = list(TESTED if words else CHECKED + TESTED)
+        if not plan.is_long:
+            plan.suites.remove("pyodide-next")
     plan.suites.sort(key=(CHECKED + TESTED).index)
     return plan
 
 
 def _suite_of(path: Path) -> str:
-    inside = (
-        path.resolve().relative_to(ROOT / "tests").parts
-        if path.resolve().is_relative_to(ROOT / "tests")
-        else ()
-    )
+    home = ROOT / "tests"
+    inside = path.resolve().relative_to(home).parts if path.resolve().is_relative_to(home) else ()
     return inside[0] if inside and inside[0] in TESTED else "unit"
 
 
@@ -150,7 +150,7 @@ def set_up(plan: Plan) -> Path:
     needs: list[Callable[[], object]] = []
     if "js" in plan.suites:
         needs.append(setup.install_glue_tools)
-    if {"pyodide", "tabs"} & set(plan.suites):
+    if set(TESTED) & set(plan.suites) - {"unit"}:
         needs += [setup.ensure_chromium, setup.pyodide_dist]
     if set(TESTED) & set(plan.suites):
         needs.append(build_wheel)

@@ -10,14 +10,16 @@ from pathlib import Path
 from demo.toolchain.environment import pip_install, python_with
 from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
 from demo.toolchain.progress import SetupError, run, step
-from demo.toolchain.runtime import lay_out, npm_install, pyodide_dir
+from demo.toolchain.runtime import DEFAULT_VERSION, lay_out, npm_install, pyodide_dir
 from demo.toolchain.wheels import build_wheel, download_wheels
 
 PYTEST_PATHS = {
     "unit": ["tests/unit", "tests/test_tidy.py"],
     "pyodide": ["tests/pyodide"],
+    "pyodide-next": ["tests/pyodide"],
     "tabs": ["tests/tabs"],
 }
+PYODIDE_VERSIONS = {"pyodide": DEFAULT_VERSION, "pyodide-next": "314.0.7"}
 ENVIRONMENT = {
     "SE_AVOID_STATS": "true",  # Selenium asks nobody but this machine
     "SE_OFFLINE": "true",
@@ -69,12 +71,12 @@ def install_glue_tools() -> None:
         finish(directory, stamp)
 
 
-def pyodide_dist() -> Path:
+def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
     """Return a Pyodide whose lock file carries an old jsonpatch and jsonpointer, as the published one."""
     requirements = ROOT / "tests" / "pyodide" / "requirements.txt"
-    source = pyodide_dir()
+    source = pyodide_dir(version)
     wheels = download_wheels(requirements)
-    directory = CACHE / "pyodide-tests"
+    directory = CACHE / "pyodide-tests" / version
     stamp = digest([*wheels, source / "package.json"])
     if not is_fresh(directory, stamp):
         begin(directory)
@@ -135,8 +137,8 @@ def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str 
 
 def pytest_options(suite: str, *, is_whole: bool) -> list[str]:
     """Return the plugins and options that a suite needs, run as a whole or narrowed down."""
-    if suite == "pyodide":
-        return ["--rt=node,chrome", f"--dist-dir={pyodide_dist()}"]
+    if suite in PYODIDE_VERSIONS:
+        return ["--rt=node,chrome", f"--dist-dir={pyodide_dist(PYODIDE_VERSIONS[suite])}"]
     # pytest-pyodide looks into every test module, and only its own suite needs that.
     options = ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]
     # Browsers share the processors badly; what has neither them nor a debugger is spread over all.

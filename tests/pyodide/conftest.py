@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_pyodide
 from pytest_pyodide import get_global_config
+from pytest_pyodide.runner import NodeRunner, SeleniumChromeRunner
 
 from demo.toolchain.server import Server
 from demo.toolchain.wheels import PAGE_REQUIREMENTS, build_wheel, download_wheels
@@ -19,6 +20,8 @@ from tests.setup import CHROMIUM_FLAGS
 OLD_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 get_global_config().set_flags("chrome", list(CHROMIUM_FLAGS))
+for _runner in (NodeRunner, SeleniumChromeRunner):
+    _runner.script_timeout = 60  # booting takes its time while everything else runs, too
 
 
 @pytest.fixture(scope="session")
