@@ -8,7 +8,7 @@ inputs give the same outputs, and mypyc compiles these files unchanged.
 Read in this order: `entry` and `message` (the vocabulary), `raft` (the server:
 roles, terms, votes), `leadership` (what only a leader has), `following` (what a
 follower does with what its leader sends), then what they lean on: `log`,
-`progress`, `quorum`, `reads`, `membership`, `campaign`.
+`progress`, `quorum`, `reads`, `membership`, `tending`, `campaign`.
 
 Section numbers are those of Ongaro's dissertation (2014).
 """

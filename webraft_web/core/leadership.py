@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from webraft_web.core import membership
+from webraft_web.core import membership, tending
 from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId, address_of
 from webraft_web.core.errors import BadArgumentError, LocalProtocolError, NotLeaderError, OverloadedError
 from webraft_web.core.message import (
@@ -24,7 +24,7 @@ from webraft_web.core.message import (
     TimeoutNow,
 )
 from webraft_web.core.progress import Progress, ProgressState
-from webraft_web.core.quorum import agreed_value, is_quorum, majority
+from webraft_web.core.quorum import agreed_value
 from webraft_web.core.reads import PendingRead, ReadRounds
 from webraft_web.core.requests import ForwardedRequests
 
@@ -39,33 +39,33 @@ class Leadership:
     """One term of leading."""
 
     def __init__(self, raft: Raft) -> None:
-        self._raft = raft
-        self._log = raft.log
+        self.raft = raft
+        self.log = raft.log
         self.progress: dict[ServerId, Progress] = {}
         self.reads = ReadRounds()
         self.forwarded = ForwardedRequests()
         self.transferee: ServerId | None = None
         """Who is to lead next; proposals are refused meanwhile (§3.10)."""
-        self._first_index = self._log.last_index + 1
+        self._first_index = self.log.last_index + 1
         """Of the no-op: what lies at or above it was appended in this term."""
         self._own_acknowledgements: list[int] = []
         self._acknowledgements_under_way: list[int] = []
         self._read_round_under_way = 0
-        self._unapplied_size = self._log.size_between(self._log.applied_index + 1, self._log.last_index)
+        self._unapplied_size = self.log.size_between(self.log.applied_index + 1, self.log.last_index)
         now_ms = raft.now_ms
         self.heartbeat_deadline_ms = now_ms + raft.config.timeouts.heartbeat_interval_ms()
         self.quorum_check_deadline_ms = now_ms + raft.config.timeouts.lease_ms()
         self._follow_configuration()
         if raft.server_id in self.progress:
             own = self.progress[raft.server_id]
-            own.acknowledged(self._log.persisted_index)
+            own.acknowledged(self.log.persisted_index)
             own.become_replicate()
             own.is_recently_active = True
 
     @property
     def has_committed_in_term(self) -> bool:
         """Whether an entry of this term is committed; before that nothing may be promised (§3.6.2)."""
-        return self._log.commit_index >= self._first_index
+        return self.log.commit_index >= self._first_index
 
     # Appending
 
@@ -79,15 +79,15 @@ class Leadership:
                 address_of(self.transferee),
             )
         size = sum([len(command) for command in commands])
-        limit = self._raft.config.max_uncommitted_size
+        limit = self.raft.config.max_uncommitted_size
         # A single command larger than the limit may pass when nothing else waits.
         if self._unapplied_size and self._unapplied_size + size > limit:
             raise OverloadedError(
                 f"{self._unapplied_size} characters wait to be committed and applied, {size} more "
                 f"would exceed the limit of {limit}; wait for earlier proposals"
             )
-        term = self._raft.current_term
-        index = self._log.last_index
+        term = self.raft.current_term
+        index = self.log.last_index
         first = index + 1
         entries: list[Entry] = []
         for command in commands:
@@ -99,13 +99,13 @@ class Leadership:
 
     def append_no_op(self) -> None:
         """Append the entry that makes this term able to commit (§3.6.2)."""
-        self._append([Entry(self._raft.current_term, self._log.last_index + 1, EntryKind.NO_OP)])
+        self._append([Entry(self.raft.current_term, self.log.last_index + 1, EntryKind.NO_OP)])
 
     def _append(self, entries: list[Entry]) -> None:
-        self._log.append(entries)
+        self.log.append(entries)
         for entry in entries:
             self._unapplied_size += entry.size
-        self._own_acknowledgements.append(self._log.last_index)
+        self._own_acknowledgements.append(self.log.last_index)
 
     def applied(self, size: int) -> None:
         """Make room for proposals: entries of `size` together were applied here."""
@@ -116,25 +116,25 @@ class Leadership:
     def broadcast_append(self) -> None:
         """Send every other member what it lacks, or at least the commit index."""
         for server_id in sorted(self.progress):
-            if server_id != self._raft.server_id:
+            if server_id != self.raft.server_id:
                 self._send_append(server_id, self.progress[server_id], True)
 
     def _send_append(self, server_id: ServerId, peer: Progress, even_if_empty: bool) -> bool:
         """Send one AppendEntries, or begin a snapshot; return whether anything went."""
         if peer.is_paused:
             return False
-        raft = self._raft
+        raft = self.raft
         prev_index = peer.next_index - 1
-        prev_term = self._log.term_at(prev_index)
+        prev_term = self.log.term_at(prev_index)
         if prev_term is None:
             return self._begin_snapshot(server_id, peer)
         entries: list[Entry] = []
         # With a full window only an empty message goes, to keep things moving.
         if peer.state is not ProgressState.REPLICATE or not peer.is_window_full:
-            entries = self._log.entries_from(peer.next_index, raft.config.max_message_size)
+            entries = self.log.entries_from(peer.next_index, raft.config.max_message_size)
         if not entries and not even_if_empty:
             return False
-        commit_index = self._log.commit_index
+        commit_index = self.log.commit_index
         raft.send(
             AppendEntries(
                 raft.server_id, server_id, raft.current_term, prev_index, prev_term, entries, commit_index
@@ -150,13 +150,13 @@ class Leadership:
     def _begin_snapshot(self, server_id: ServerId, peer: Progress) -> bool:
         if not peer.is_recently_active:
             return False  # It would be lost on one that does not answer.
-        peer.become_snapshot(self._log.snapshot)
+        peer.become_snapshot(self.log.snapshot)
         self._send_chunk(server_id, peer)
         return True
 
     def _send_chunk(self, server_id: ServerId, peer: Progress) -> None:
         """Send the part of the snapshot that begins at the offset asked for (Fig. 5.3)."""
-        raft = self._raft
+        raft = self.raft
         snapshot = peer.sending
         assert snapshot is not None, "chunks are sent in the snapshot state alone"
         chunk: str | None = None
@@ -186,11 +186,11 @@ class Leadership:
         peer = self.progress.get(message.sender)
         if peer is None:
             return  # Not a member, or no longer: it does not count (§4.1).
-        peer.heard(self._raft.now_ms)
+        peer.heard(self.raft.now_ms)
         if not message.success:
             hint = message.hint_index
             if message.hint_term > 0:
-                hint = self._log.find_conflict_by_term(message.hint_index, message.hint_term)[0]
+                hint = self.log.find_conflict_by_term(message.hint_index, message.hint_term)[0]
             if peer.refused(message.index, hint):
                 if peer.state is ProgressState.REPLICATE:
                     peer.become_probe()
@@ -202,33 +202,33 @@ class Leadership:
         is_news = peer.acknowledged(index)
         if not is_news and not (peer.match_index == index and peer.state is ProgressState.PROBE):
             return
-        is_own = server_id == self._raft.server_id
+        is_own = server_id == self.raft.server_id
         if peer.state is ProgressState.PROBE:
             peer.become_replicate()
         elif peer.state is ProgressState.SNAPSHOT:
             # Arrived, or no longer needed. If the log was compacted further meanwhile, the next one follows.
             assert peer.sending is not None, "a snapshot is under way"
-            if index >= peer.sending.last_index or index + 1 >= self._log.first_index:
+            if index >= peer.sending.last_index or index + 1 >= self.log.first_index:
                 peer.become_probe()
                 peer.become_replicate()
         else:
             peer.free_window(index)
-        if not self.maybe_commit() and not is_own and peer.can_bump_commit(self._log.commit_index):
+        if not self.maybe_commit() and not is_own and peer.can_bump_commit(self.log.commit_index):
             self._send_append(server_id, peer, True)
-        if is_own or self._raft.leadership is not self:
+        if is_own or self.raft.leadership is not self:
             return
         while self._send_append(server_id, peer, False):
             pass
-        if server_id == self.transferee and peer.match_index == self._log.last_index:
+        if server_id == self.transferee and peer.match_index == self.log.last_index:
             self._send_timeout_now(server_id)
-        self._tend_promotions()
+        tending.tend_promotions(self)
 
     def handle_snapshot_response(self, message: InstallSnapshotResponse) -> None:
         """Go on with a snapshot where the follower wants it."""
         peer = self.progress.get(message.sender)
         if peer is None:
             return
-        peer.heard(self._raft.now_ms)
+        peer.heard(self.raft.now_ms)
         snapshot = peer.sending
         if snapshot is None or snapshot.data is None or snapshot.last_index != message.last_index:
             return
@@ -242,18 +242,18 @@ class Leadership:
         peer = self.progress.get(message.sender)
         if peer is None:
             return
-        peer.heard(self._raft.now_ms)
+        peer.heard(self.raft.now_ms)
         peer.is_paused_until_answer = False
         if peer.state is ProgressState.SNAPSHOT:
             # Two heartbeats without a request for more: the chunk, or the answer, is lost.
             if peer.is_chunk_lost:
                 self._send_chunk(message.sender, peer)
             peer.is_chunk_lost = True
-        elif peer.match_index < self._log.last_index or peer.state is ProgressState.PROBE:
+        elif peer.match_index < self.log.last_index or peer.state is ProgressState.PROBE:
             self._send_append(message.sender, peer, True)
         self.reads.confirm(message.sender, message.read_round)
         self._release_reads()
-        self._tend_promotions()
+        tending.tend_promotions(self)
 
     def unreachable(self, server_id: ServerId) -> None:
         """Stop pipelining to a server whose link broke: what is under way is lost."""
@@ -271,41 +271,39 @@ class Leadership:
 
     def batch_durable(self) -> None:
         """Count this server's own entries and read rounds, now that the batch is durable."""
-        own = self.progress.get(self._raft.server_id)
+        own = self.progress.get(self.raft.server_id)
         acknowledgements = self._acknowledgements_under_way
         self._acknowledgements_under_way = []
         if own is not None:
             for index in acknowledgements:
-                if self._raft.leadership is self:
-                    self._acknowledged(self._raft.server_id, own, min(index, self._log.persisted_index))
-        if self._raft.leadership is self:
-            self.reads.confirm(self._raft.server_id, self._read_round_under_way)
+                if self.raft.leadership is self:
+                    self._acknowledged(self.raft.server_id, own, min(index, self.log.persisted_index))
+        if self.raft.leadership is self:
+            self.reads.confirm(self.raft.server_id, self._read_round_under_way)
             self._release_reads()
 
     def maybe_commit(self) -> bool:
         """Commit what a majority of the voters holds, if it is of this term (§3.6.2), and say so at once."""
-        configuration = self._log.configuration
+        configuration = self.log.configuration
         matches = [self.progress[voter].match_index for voter in configuration.voters]
         index = agreed_value(matches)
-        if index <= self._log.commit_index or self._log.term_at(index) != self._raft.current_term:
+        if index <= self.log.commit_index or self.log.term_at(index) != self.raft.current_term:
             return False
-        was_configuration_committed = self._log.configuration_index <= self._log.commit_index
-        self._log.commit_to(index)
+        was_configuration_committed = self.log.configuration_index <= self.log.commit_index
+        self.log.commit_to(index)
         self.broadcast_append()
-        if not was_configuration_committed and self._log.configuration_index <= index:
+        if not was_configuration_committed and self.log.configuration_index <= index:
             self._configuration_committed()
         return True
 
     def _configuration_committed(self) -> None:
         """Step down once a configuration without this server is committed (§4.2.2)."""
-        raft = self._raft
+        raft = self.raft
         self._follow_configuration()
-        if raft.server_id in self._log.configuration.voters:
-            self._tend_promotions()
+        if raft.server_id in self.log.configuration.voters:
+            tending.tend_promotions(self)
             return
-        best = max(
-            self._log.configuration.voters, key=lambda voter: (self.progress[voter].match_index, voter)
-        )
+        best = max(self.log.configuration.voters, key=lambda voter: (self.progress[voter].match_index, voter))
         self._send_timeout_now(best)
         raft.become_follower(raft.current_term, None)
 
@@ -313,7 +311,7 @@ class Leadership:
 
     def tick(self) -> None:
         """Send heartbeats and check the quorum when due."""
-        raft = self._raft
+        raft = self.raft
         if raft.now_ms >= self.quorum_check_deadline_ms:
             self.quorum_check_deadline_ms = raft.now_ms + raft.config.timeouts.lease_ms()
             if raft.config.check_quorum:
@@ -331,11 +329,11 @@ class Leadership:
 
     def broadcast_heartbeat(self) -> None:
         """Assert leadership (§3.4); never tell a commit index beyond what the receiver holds."""
-        raft = self._raft
+        raft = self.raft
         for server_id in sorted(self.progress):
             if server_id != raft.server_id:
                 peer = self.progress[server_id]
-                commit_index = min(peer.match_index, self._log.commit_index)
+                commit_index = min(peer.match_index, self.log.commit_index)
                 raft.send(
                     Heartbeat(raft.server_id, server_id, raft.current_term, commit_index, self.reads.newest)
                 )
@@ -343,27 +341,22 @@ class Leadership:
 
     def heard_voters(self) -> list[ServerId]:
         """Return the voters heard from since the last quorum check, this server included."""
-        own_id = self._raft.server_id
+        own_id = self.raft.server_id
         return [
             voter
-            for voter in self._log.configuration.voters
+            for voter in self.log.configuration.voters
             if voter == own_id or self.progress[voter].is_recently_active
         ]
 
     def _check_quorum(self) -> None:
-        """Step down if the silent voters alone are a majority (§6.2); before that, go on without them.
-
-        Unlike elsewhere, exactly half of the voters silent does not depose a
-        leader: it may still shrink the configuration to those it hears.
-        """
-        raft = self._raft
-        voters = self._log.configuration.voters
+        """Step down if those still heard can never commit anything (§6.2)."""
+        raft = self.raft
         heard = self.heard_voters()
-        if len(voters) - len(heard) >= majority(len(voters)):
+        if not tending.can_go_on(self, heard):
             raft.become_follower(raft.current_term, None)
             return
         if raft.config.tends_membership:
-            self._tend_silent(heard)
+            tending.tend_silent(self, heard)
         for peer in self.progress.values():
             peer.is_recently_active = False
 
@@ -376,15 +369,15 @@ class Leadership:
     def begin_read_round(self) -> None:
         """Let all reads that wait share one round of heartbeats, once this term may promise (§6.4)."""
         if self.reads.waiting and self.has_committed_in_term:
-            self.reads.begin(self._log.commit_index)
+            self.reads.begin(self.log.commit_index)
             self.broadcast_heartbeat()
 
     def _release_reads(self) -> None:
-        for read, read_index in self.reads.released(self._log.configuration.voters):
+        for read, read_index in self.reads.released(self.log.configuration.voters):
             self._answer_read(read, read_index)
 
     def _answer_read(self, read: PendingRead, read_index: int) -> None:
-        raft = self._raft
+        raft = self.raft
         if read.requester is None:
             raft.read_served(read.context, read_index)
         else:
@@ -401,32 +394,32 @@ class Leadership:
 
     def transfer(self, target: ServerId) -> None:
         """Bring `target` up to date, then make it campaign (§3.10)."""
-        if target == self._raft.server_id:
+        if target == self.raft.server_id:
             self.transferee = None
             return
-        if target not in self._log.configuration.voters:
+        if target not in self.log.configuration.voters:
             raise BadArgumentError(
-                f"{target} cannot lead: it is no voter; the voters are {list(self._log.configuration.voters)}"
+                f"{target} cannot lead: it is no voter; the voters are {list(self.log.configuration.voters)}"
             )
         self.transferee = target
-        self.quorum_check_deadline_ms = self._raft.now_ms + self._raft.config.timeouts.lease_ms()
+        self.quorum_check_deadline_ms = self.raft.now_ms + self.raft.config.timeouts.lease_ms()
         peer = self.progress[target]
-        if peer.match_index == self._log.last_index:
+        if peer.match_index == self.log.last_index:
             self._send_timeout_now(target)
         else:
             peer.is_paused_until_answer = False
             self._send_append(target, peer, True)
 
     def _send_timeout_now(self, target: ServerId) -> None:
-        if target != self._raft.server_id:
-            self._raft.send(TimeoutNow(self._raft.server_id, target, self._raft.current_term))
+        if target != self.raft.server_id:
+            self.raft.send(TimeoutNow(self.raft.server_id, target, self.raft.current_term))
 
     # Membership
 
     @property
     def can_change_configuration(self) -> bool:
         """One change at a time, and none before an entry of this term is committed (§4.1)."""
-        return self.has_committed_in_term and self._log.configuration_index <= self._log.commit_index
+        return self.has_committed_in_term and self.log.configuration_index <= self.log.commit_index
 
     def change_configuration(self, configuration: Configuration) -> int:
         """Append a configuration; it is in force from now on."""
@@ -435,66 +428,34 @@ class Leadership:
                 "another configuration change is under way, or this term has committed nothing yet; "
                 "try again when can_change_configuration() holds"
             )
-        if not membership.changes_one_voter(self._log.configuration, configuration):
+        if not membership.changes_one_voter(self.log.configuration, configuration):
             raise LocalProtocolError(
                 f"only one voter may change at a time; {configuration} differs by more from "
-                f"{self._log.configuration}"
+                f"{self.log.configuration}"
             )
-        return self._append_configuration(configuration)
+        return self.append_configuration(configuration)
 
-    def _append_configuration(self, configuration: Configuration) -> int:
-        index = self._log.last_index + 1
-        self._append([Entry(self._raft.current_term, index, EntryKind.CONFIGURATION, "", configuration)])
+    def append_configuration(self, configuration: Configuration) -> int:
+        index = self.log.last_index + 1
+        self._append([Entry(self.raft.current_term, index, EntryKind.CONFIGURATION, "", configuration)])
         self.broadcast_append()
         self._follow_configuration()
         for server_id in configuration.servers:
-            if server_id != self._raft.server_id and self.progress[server_id].match_index == 0:
+            if server_id != self.raft.server_id and self.progress[server_id].match_index == 0:
                 self._send_append(server_id, self.progress[server_id], True)
         return index
 
     def _follow_configuration(self) -> None:
         """Track the members, and those that are leaving until that is committed (§4.2.2)."""
-        raft = self._raft
-        members = [server_id for one in self._log.standing_configurations for server_id in one.servers]
+        raft = self.raft
+        members = [server_id for one in self.log.standing_configurations for server_id in one.servers]
         for server_id in members:
             if server_id not in self.progress:
                 self.progress[server_id] = Progress(
-                    self._log.last_index + 1,
+                    self.log.last_index + 1,
                     raft.config.max_inflight_messages,
                     raft.config.max_inflight_size,
                     raft.now_ms,
                 )
         for server_id in [known for known in self.progress if known not in members]:
             del self.progress[server_id]
-
-    def _tend_promotions(self) -> None:
-        if not self._raft.config.tends_membership or not self.can_change_configuration:
-            return
-        change = membership.next_promotion(
-            self._log.configuration, self.progress, self._log.commit_index, self._raft.config.max_voters
-        )
-        if change is not None:
-            self._append_configuration(change)
-
-    def _tend_silent(self, heard: list[ServerId]) -> None:
-        """Demote silent voters, or take a change back that the silent ones keep from committing (§4.2)."""
-        configuration = self._log.configuration
-        silent_ms: dict[ServerId, int] = {}
-        for voter in configuration.voters:
-            if voter not in heard:
-                silent_ms[voter] = self._raft.now_ms - self.progress[voter].last_heard_ms
-        if not silent_ms or not self.has_committed_in_term:
-            return
-        can_commit = is_quorum(configuration.voters, heard)
-        config = self._raft.config
-        if self.can_change_configuration:
-            after_ms = config.demote_after_ms if can_commit else config.mend_after_ms
-            change = membership.next_demotion(configuration, heard, silent_ms, after_ms)
-            if change is not None:
-                self._append_configuration(change)
-        elif not can_commit and max(silent_ms.values()) >= config.mend_after_ms:
-            # One change at a time, and back: safe because both differ from the committed one by one voter.
-            committed = self._log.configuration_at(self._log.commit_index)
-            answering = [one for one, peer in self.progress.items() if peer.is_recently_active]
-            if is_quorum(committed.voters, [self._raft.server_id, *answering]):
-                self._append_configuration(committed)

@@ -350,6 +350,20 @@ def test_a_change_is_taken_back_when_the_voter_it_relies_on_falls_silent(how: st
     assert "c" in leader.raft.configuration.voters
 
 
+@pytest.mark.parametrize("tends_membership", [True, False])
+def test_a_leader_cut_off_in_the_middle_of_a_removal_steps_down(tends_membership: bool) -> None:
+    """Only half of the smaller configuration is silent, yet a majority of the committed one may move on."""
+    cluster = Cluster(tends_membership=tends_membership)
+    leader = cluster.elect("a")
+    cluster.cut_off = {"b", "c"}
+    leader.raft.remove_server("b")
+    leader.raft.propose(["lost"])
+    cluster.pass_time(3 * TIMEOUT_MS)
+    assert leader.raft.configuration == members("ac")
+    assert not leader.raft.is_leader
+    assert leader.commands == []
+
+
 def test_a_change_that_can_be_committed_is_not_taken_back() -> None:
     """Silence of a minority is no reason."""
     cluster = Cluster(fresh="d")
