@@ -45,7 +45,7 @@ class HandledServer(Protocol):
 class Value(NamedTuple):
     """The document, and the place in a cluster's log that it stands for."""
 
-    cluster_id: str | None = None
+    cluster: str | None = None
     term: int = 0
     index: int = 0  # type: ignore[assignment]  # hides a method of tuples that nobody needs here
     data: Any = None
@@ -65,7 +65,7 @@ class LocalStorageHandlers:
         raft: The server.
         key: Of the value; None for `webraft:` and the server's address.
         url: Where `refresh` gets a value, in the form in which it is stored:
-            `{"cluster_id", "term", "index", "data"}`. None for localStorage alone.
+            `{"cluster", "term", "index", "data"}`. None for localStorage alone.
         storage: In place of the browser's localStorage.
         fetch: In place of the browser's fetch: returns the text at a URL.
 
@@ -110,7 +110,7 @@ class LocalStorageHandlers:
 
     def _apply(self, command: Any, index: int, done: Callable[..., None]) -> Any:
         value = self._load()
-        if value.cluster_id == self._raft.cluster_id or self.url is None:
+        if value.cluster == self._raft.cluster_id or self.url is None:
             self._advance(command, index)
             done()
             return None
@@ -120,7 +120,7 @@ class LocalStorageHandlers:
         """Apply the first entry of another cluster than the stored value's."""
         try:
             fetched = await self._fetch_value()
-            if fetched.cluster_id == self._raft.cluster_id:
+            if fetched.cluster == self._raft.cluster_id:
                 self._save(fetched)
             self._advance(command, index)
         except WebraftError as error:
@@ -131,13 +131,13 @@ class LocalStorageHandlers:
     def _advance(self, command: Any, index: int) -> None:
         """Store what comes of `command`, unless the stored value holds it already."""
         value = self._load()
-        if value.cluster_id != self._raft.cluster_id:
+        if value.cluster != self._raft.cluster_id:
             value = Value(self._raft.cluster_id, data={})
         elif index <= value.index:
             return
         self._text = None  # patched in place: the cached document is only good together with its text
         data = self._patched(value.data, command, index)
-        self._save(Value(value.cluster_id, self._raft.term_of(index) or value.term, index, data))
+        self._save(Value(value.cluster, self._raft.term_of(index) or value.term, index, data))
 
     def _patched(self, data: Any, command: Any, index: int) -> Any:
         """Return `data` with the patch applied, or as it is if it cannot be."""
@@ -164,11 +164,11 @@ class LocalStorageHandlers:
         if self.url is not None:
             fetched = await self._fetch_value()
             stored = self._load()
-            is_newer = stored.cluster_id != self._raft.cluster_id or fetched.index > stored.index
-            if fetched.cluster_id == self._raft.cluster_id and is_newer:
+            is_newer = stored.cluster != self._raft.cluster_id or fetched.index > stored.index
+            if fetched.cluster == self._raft.cluster_id and is_newer:
                 self._save(fetched)
         value = self._load()
-        if value.cluster_id != self._raft.cluster_id:
+        if value.cluster != self._raft.cluster_id:
             places = "localStorage" if self.url is None else f"localStorage and {self.url}"
             raise WebraftError(
                 f"this server has to refresh, but {places} hold nothing of cluster {self._raft.cluster_id}"
@@ -206,7 +206,7 @@ def _read_value(text: str, where: str) -> Value:
         value = Value(*(fields[name] for name in Value._fields))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise RemoteProtocolError(f"{where} holds no value of these handlers: {error!r:.100}") from error
-    if not isinstance(value.cluster_id, str) or type(value.term) is not int or type(value.index) is not int:
+    if not isinstance(value.cluster, str) or type(value.term) is not int or type(value.index) is not int:
         raise RemoteProtocolError(f"{where} holds no value of these handlers: its place in the log is wrong")
     return value
 

@@ -47,7 +47,7 @@ def test_commands_are_patches_and_the_document_is_one_value():
         assert handlers.data == {"a": 1, "b": [2, 3]}
         assert handlers.index == place.index
         assert value_of(storage) == {
-            "cluster_id": server.cluster_id,
+            "cluster": server.cluster_id,
             "term": place.term,
             "index": place.index,
             "data": {"a": 1, "b": [2, 3]},
@@ -135,7 +135,7 @@ def test_a_value_of_another_cluster_means_nothing_in_this_one():
 
     async def main():
         storage = FakeLocalStorage()
-        old = {"cluster_id": "old", "term": 9, "index": 1000, "data": {"old": True}}
+        old = {"cluster": "old", "term": 9, "index": 1000, "data": {"old": True}}
         storage["webraft:a"] = json.dumps(old)
         server = await lone_server()
         handlers = LocalStorageHandlers(server, storage=storage)
@@ -152,7 +152,7 @@ def test_a_value_of_another_cluster_asks_the_url_first():
 
     async def main():
         storage = FakeLocalStorage()
-        storage["webraft:a"] = json.dumps({"cluster_id": "old", "term": 9, "index": 1000, "data": {}})
+        storage["webraft:a"] = json.dumps({"cluster": "old", "term": 9, "index": 1000, "data": {}})
         asked = []
         server = await lone_server()
         first = await server.propose(add("/a", 1))
@@ -161,7 +161,7 @@ def test_a_value_of_another_cluster_asks_the_url_first():
             asked.append(url)
             if len(asked) == 1:
                 raise TransportError("offline")
-            place = {"cluster_id": server.cluster_id, "term": first.term, "index": first.index + 1}
+            place = {"cluster": server.cluster_id, "term": first.term, "index": first.index + 1}
             return json.dumps({**place, "data": {"a": 1, "b": 2, "from": "url"}})
 
         handlers = LocalStorageHandlers(server, url="/state.json", storage=storage, fetch=fetch)
@@ -264,7 +264,7 @@ def test_a_spoilt_value_is_told_and_replaced():
     """Whatever another script wrote there."""
 
     async def main():
-        for text in ("", "{", "[]", "null", '{"data": 1}', '{"cluster_id":1,"term":1,"index":1,"data":1}'):
+        for text in ("", "{", "[]", "null", '{"data": 1}', '{"cluster":1,"term":1,"index":1,"data":1}'):
             storage = FakeLocalStorage({"webraft:a": text})
             server = await lone_server()
             handlers = LocalStorageHandlers(server, storage=storage)
