@@ -105,11 +105,16 @@ class Page:
 
         One that hangs is not waited for long.
         """
-        names: list[str] = ["not asked yet"]
+        is_empty = False
+
+        def answered(names: list[str]) -> None:
+            nonlocal is_empty
+            is_empty = not names
+
         for _ in range(LEAVE_WITHIN_MS // LOOK_EVERY_MS):
-            self._platform.query_locks(tab_locks_of(scope), partial(names.__setitem__, slice(None)))
+            self._platform.query_locks(tab_locks_of(scope), answered)
             await asyncio.sleep(LOOK_EVERY_MS / 1000)
-            if not names:
+            if is_empty:
                 return
 
     def _connect(self, name: str, genesis: str, voters: int, storage: str) -> _Joined:
