@@ -203,7 +203,6 @@ class BrowserLockRequest:
         self,
         name: str,
         *,
-        shared: bool,
         steal: bool,
         on_held: Callable[[], None],
         on_lost: Callable[[], None],
@@ -212,7 +211,7 @@ class BrowserLockRequest:
         self._on_lost = on_lost
         js_glue = _glue("web_locks")
         self._proxy: Any = _create_proxy(self._happened)
-        self._js_request = js_glue.requestLock(name, shared, steal, self._proxy)
+        self._js_request = js_glue.requestLock(name, steal, self._proxy)
 
     def _happened(self, event: str) -> None:
         if event == "held":
@@ -393,7 +392,6 @@ class BrowserPlatform:
         self,
         name: str,
         *,
-        shared: bool = False,
         steal: bool = False,
         on_held: Callable[[], None],
         on_lost: Callable[[], None],
@@ -403,7 +401,7 @@ class BrowserPlatform:
                 "Web Locks are missing, and without them tabs cannot agree on who acts: browsers offer them "
                 "on secure origins alone, so serve this page over https, or from localhost"
             )
-        return BrowserLockRequest(name, shared=shared, steal=steal, on_held=on_held, on_lost=on_lost)
+        return BrowserLockRequest(name, steal=steal, on_held=on_held, on_lost=on_lost)
 
     def query_locks(self, prefix: str, done: Callable[[list[str]], None]) -> None:
         def answered(text: str) -> None:

@@ -19,14 +19,13 @@ export function hasLocks() {
  * Ask for the lock `name`, first come first served.
  *
  * @param {string} name
- * @param {boolean} shared Several may hold it together, against exclusive holders.
  * @param {boolean} steal Take it at once from whoever holds it. A queued request of one's own
  *   stays in the queue: release that one first.
  * @param {(event: "held" | "lost") => void} onEvent "lost" comes after "held" when the lock was
  *   stolen, and instead of it when the browser refuses.
  * @returns {LockRequest}
  */
-export function requestLock(name, shared, steal, onEvent) {
+export function requestLock(name, steal, onEvent) {
   const abort = new AbortController();
   let isOver = false;
   /** @type {() => void} */
@@ -39,7 +38,7 @@ export function requestLock(name, shared, steal, onEvent) {
   };
   // A steal is granted at once and takes no signal.
   /** @type {LockOptions} */
-  const options = steal ? { steal } : { mode: shared ? "shared" : "exclusive", signal: abort.signal };
+  const options = steal ? { steal } : { signal: abort.signal };
   navigator.locks.request(name, options, hold).catch(() => {
     if (isOver) return;
     isOver = true;

@@ -60,9 +60,9 @@ beforeEach(() => {
 
 test("the next in the queue holds the lock when it is released", async () => {
   assert.ok(hasLocks());
-  const one = requestLock("l", false, false, note("one"));
+  const one = requestLock("l", false, note("one"));
   await settle();
-  const two = requestLock("l", false, false, note("two"));
+  const two = requestLock("l", false, note("two"));
   await settle();
   assert.deepEqual(log, ["one held"]);
   one.release();
@@ -72,9 +72,9 @@ test("the next in the queue holds the lock when it is released", async () => {
 });
 
 test("a holder that is stolen from learns it, and its release is harmless", async () => {
-  const one = requestLock("l", false, false, note("one"));
+  const one = requestLock("l", false, note("one"));
   await settle();
-  requestLock("l", false, true, note("two"));
+  requestLock("l", true, note("two"));
   await settle();
   assert.deepEqual(log, ["one held", "one lost", "two held"]);
   one.release();
@@ -83,12 +83,12 @@ test("a holder that is stolen from learns it, and its release is harmless", asyn
 });
 
 test("a request that was released is never granted", async () => {
-  const one = requestLock("l", false, false, note("one"));
+  const one = requestLock("l", false, note("one"));
   await settle();
-  const two = requestLock("l", false, false, note("two"));
+  const two = requestLock("l", false, note("two"));
   two.release();
   one.release();
-  requestLock("l", false, false, note("three")).release();
+  requestLock("l", false, note("three")).release();
   await settle();
   assert.deepEqual(log, ["one held"]);
 });
@@ -96,7 +96,7 @@ test("a request that was released is never granted", async () => {
 test("a refusal counts as lost", async () => {
   const locks = /** @type {any} */ (navigator.locks);
   locks.request = () => Promise.reject(new DOMException("no", "SecurityError"));
-  requestLock("l", false, false, note("one"));
+  requestLock("l", false, note("one"));
   await settle();
   assert.deepEqual(log, ["one lost"]);
 });
@@ -104,7 +104,7 @@ test("a refusal counts as lost", async () => {
 test("held locks are reported by prefix, and a refusal as none", async () => {
   /** @type {string[]} */
   const reports = [];
-  requestLock("a:1", false, false, note("one"));
+  requestLock("a:1", false, note("one"));
   await settle();
   for (const prefix of ["a:", "b:"]) heldLocks(prefix, (names) => reports.push(names));
   await settle();

@@ -9,7 +9,7 @@ SETUP = """
     from webraft_web._browser import BrowserPlatform
     from webraft_web.core.entry import Entry, HardState
     from webraft_web.storage.base import Batch, Identity
-    from webraft_web.storage.indexed_db import JournalStorage, read_journal
+    from webraft_web.storage.indexed_db import JournalStorage
 
     platform = BrowserPlatform()
     events = []

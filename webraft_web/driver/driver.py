@@ -24,7 +24,7 @@ from webraft_web.driver.applier import Applier, StateMachine
 from webraft_web.driver.compaction import Compaction
 from webraft_web.driver.proposals import Proposals
 from webraft_web.driver.reads import Reads
-from webraft_web.storage.base import Batch, Identity, Storage
+from webraft_web.storage.base import Batch, Storage
 
 T = TypeVar("T")
 
@@ -80,9 +80,6 @@ class Driver:
         self._proposals = Proposals(raft, self._applier.holds)
         self._reads = Reads(raft)
 
-        # What rides in the next batch besides the core's own.
-        self._identity: Identity | None = None
-        self._is_reset = False
         # The batch being persisted: what it was made of, and what leaves once it is durable.
         self._is_persisting = False
         self._ready: Ready | None = None
@@ -157,13 +154,6 @@ class Driver:
         self.flush()
         return result
 
-    def write_identity(self, identity: Identity, *, reset: bool = False) -> None:
-        """Have the next batch replace the stored identity; `reset` forgets everything else first."""
-        self._refuse_if_stopped()
-        self._identity = identity
-        self._is_reset = self._is_reset or reset
-        self.flush_soon()
-
     def flush_soon(self) -> None:
         """Flush at the end of this turn of the event loop."""
         if not self._is_flush_scheduled:
@@ -209,16 +199,14 @@ class Driver:
         if self._is_persisting or self.is_stopped:
             return False
         compacted = self._compaction.compact_if_due()
-        if not (compacted or self._identity or self.raft.has_ready()):
+        if not (compacted or self.raft.has_ready()):
             return False
         ready = self.raft.ready()
         batch = Batch()
-        if ready.must_persist or compacted or self._identity:
+        if ready.must_persist or compacted:
             # A received snapshot lies beyond all that is applied, and so beyond the compacted one.
             snapshot = ready.snapshot or compacted
-            batch = Batch(self._is_reset, self._identity, ready.hard_state, snapshot, ready.entries)
-        self._identity = None
-        self._is_reset = False
+            batch = Batch(hard_state=ready.hard_state, snapshot=snapshot, entries=ready.entries)
         self._late = [message for message in ready.messages if not may_go_early(message)]
         if len(self._late) < len(ready.messages):
             self._send([message for message in ready.messages if may_go_early(message)])

@@ -61,16 +61,14 @@ class Platform(Protocol):
         self,
         name: str,
         *,
-        shared: bool = False,
         steal: bool = False,
         on_held: Callable[[], None],
         on_lost: Callable[[], None],
     ) -> LockRequest:
-        """Ask for the lock `name`, first come first served.
+        """Ask for the lock `name`, which one page holds at a time, first come first served.
 
         Args:
             name: Locks belong to the origin.
-            shared: Several may hold it together, against exclusive holders.
             steal: Take it from whoever holds it, at once, past everybody waiting.
             on_held: Called once when the lock is held; never before this method returns.
             on_lost: Called once when a held lock was stolen. Not after `release`.

@@ -17,16 +17,7 @@ from webraft_web.core.errors import FencedError, LocalProtocolError, StorageErro
 from webraft_web.storage.base import Batch, StoredState
 from webraft_web.storage.journal import Journal, JournalStore
 
-__all__ = ["JournalStorage", "JournalStore", "read_journal"]
-
-
-def read_journal(store: JournalStore, done: Callable[[StoredState | StorageError | None], None]) -> None:
-    """Hand over what is stored, without taking over: for those who only observe."""
-
-    def loaded(journal: Journal | StorageError) -> None:
-        done(journal.state() if isinstance(journal, Journal) else journal)
-
-    _load(store, loaded)
+__all__ = ["JournalStorage", "JournalStore"]
 
 
 class JournalStorage:
@@ -39,7 +30,7 @@ class JournalStorage:
         store: An open end of the journal; closed with this.
         runner: Who is taking over: any text, for those who debug.
         strict: Whether a batch waits for the disk, and so survives a power cut;
-            otherwise it survives a crash of the browser.
+            otherwise it survives a crash of the browser. Meant for rooms with several voters.
     """
 
     def __init__(self, store: JournalStore, *, runner: str = "", strict: bool = False) -> None:
@@ -62,9 +53,14 @@ class JournalStorage:
         once more: every retry means that somebody else made progress.
         """
 
-        def loaded(journal: Journal | StorageError) -> None:
-            if isinstance(journal, StorageError):
-                done(journal)
+        def loaded(records: list[tuple[int, str]] | StorageError) -> None:
+            if isinstance(records, StorageError):
+                done(records)
+                return
+            try:
+                journal = Journal(self._store.name, records)
+            except StorageError as error:
+                done(error)
                 return
 
             def added(error: StorageError | None) -> None:
@@ -80,7 +76,7 @@ class JournalStorage:
             position, text, _ = journal.append_takeover(self._runner)
             self._store.add(position, text, strict=self._strict, done=added)
 
-        _load(self._store, loaded)
+        self._store.load(loaded)
 
     def persist(self, batch: Batch, done: Callable[[StorageError | None], None]) -> None:
         journal = self._journal
@@ -117,18 +113,3 @@ class JournalStorage:
                 done(None)
 
         self._store.has(position, answered)
-
-
-def _load(store: JournalStore, done: Callable[[Journal | StorageError], None]) -> None:
-    def loaded(records: list[tuple[int, str]] | StorageError) -> None:
-        if isinstance(records, StorageError):
-            done(records)
-            return
-        try:
-            journal = Journal(store.name, records)
-        except StorageError as error:
-            done(error)
-            return
-        done(journal)
-
-    store.load(loaded)

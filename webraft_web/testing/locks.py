@@ -1,4 +1,4 @@
-"""Web Locks, simulated: first come first served, shared or exclusive, and stolen."""
+"""Web Locks, simulated: exclusive, first come first served, and stolen."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ class SimulatedLock:
         locks: Locks,
         owner: Owner,
         name: str,
-        is_shared: bool,
         on_held: Callable[[], None],
         on_lost: Callable[[], None],
     ) -> None:
         self.owner = owner
         self.name = name
-        self.is_shared = is_shared
         self.is_over = False
         self._locks = locks
         self._on_held = on_held
@@ -85,13 +83,8 @@ class Locks:
         return sorted({lock.name for lock in self._held if lock.name.startswith(prefix)})
 
     def _grant(self) -> None:
-        blocked: set[str] = set()
         for lock in list(self._queue):
-            holders = [held for held in self._held if held.name == lock.name]
-            is_free = not holders or (lock.is_shared and all(held.is_shared for held in holders))
-            if lock.name in blocked or not is_free:
-                blocked.add(lock.name)
-                continue
-            self._queue.remove(lock)
-            self._held.append(lock)
-            lock.tell_held()
+            if all(held.name != lock.name for held in self._held):
+                self._queue.remove(lock)
+                self._held.append(lock)
+                lock.tell_held()

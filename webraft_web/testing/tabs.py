@@ -216,12 +216,11 @@ class Tab:
         self,
         name: str,
         *,
-        shared: bool = False,
         steal: bool = False,
         on_held: Callable[[], None],
         on_lost: Callable[[], None],
     ) -> SimulatedLock:
-        lock = SimulatedLock(self.browser.locks, self, name, shared, on_held, on_lost)
+        lock = SimulatedLock(self.browser.locks, self, name, on_held, on_lost)
         if self.acts():
             self.browser.locks.request(lock, steal=steal)
         return lock

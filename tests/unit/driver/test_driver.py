@@ -22,7 +22,6 @@ from webraft_web.core.message import (
     RequestVote,
 )
 from webraft_web.core.ready import may_go_early
-from webraft_web.storage.base import Identity
 
 SIZES = [1, 2, 3, 5]
 
@@ -343,23 +342,6 @@ def test_a_refused_message_is_counted_and_changes_nothing() -> None:
         leader.driver.receive([Heartbeat(follower.server_id, leader.server_id, term, 0)])
         assert leader.driver.rejected_messages == 1
         assert isinstance(await leader.propose("x"), Committed)
-
-    run(main())
-
-
-def test_an_identity_rides_in_the_next_batch() -> None:
-    """It is written even where the core has nothing to write."""
-
-    async def main() -> None:
-        cluster = Cluster(1)
-        server = cluster.servers[0]
-        await cluster.leader()
-        await settle()
-        identity = Identity("server1", "life1", "another cluster", False)
-        server.driver.write_identity(identity)
-        await asyncio.sleep(0.001)
-        assert stored(server).identity == identity
-        assert stored(server).entries
 
     run(main())
 
