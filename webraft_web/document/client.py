@@ -72,7 +72,7 @@ class Replica(Protocol):
         """Mint a new cluster from what this browser holds."""
 
     def invite_link(self) -> str:
-        """Return the link that lets another browser join."""
+        """Return what `SharedDocument.invite_link` does."""
 
 
 class Handle(Protocol):
@@ -122,6 +122,11 @@ class Client:
     def document(self) -> Json:
         """The document itself: to be read at once, not kept, and never changed."""
         return self._machine.document
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection has ended, so that nothing can be called any more."""
+        return self._failure is not None
 
     @property
     def changes(self) -> int:

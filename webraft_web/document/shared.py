@@ -159,7 +159,12 @@ class SharedDocument:
         return self._client.replica.status()
 
     def invite_link(self) -> str:
-        """Return the link that lets another browser join."""
+        """Return a link that opens this page with the room's name in its fragment.
+
+        In this release it joins nobody by itself, and connects no other browser: the page
+        may read the name and join that room of its own browser. The cluster's id is
+        carried along for a release that connects browsers.
+        """
         return self._client.replica.invite_link()
 
     async def recover(self) -> None:
@@ -196,7 +201,8 @@ class SharedDocument:
 
     def __repr__(self) -> str:
         status = self.status()
-        role = "closed" if self._is_closed else _ROLES.get(status["role"], status["role"])
+        is_over = self._is_closed or self._client.is_over
+        role = "closed" if is_over else _ROLES.get(status["role"], status["role"])
         tabs = len(status["tabs"])
         return (
             f"<room {self._client.replica.room!r} · {role} · {tabs} tab{'' if tabs == 1 else 's'}"

@@ -170,7 +170,7 @@ class Connection:
             ) from error
 
     def invite_link(self) -> str:
-        """Return the link that opens this page with the room's name and cluster in its fragment."""
+        """Return a link that opens this page with the room's name; the cluster's id is carried for later."""
         fragment = urlencode({"room": self.room, "cluster": self._copy.cluster})
         return f"{self._platform.page_url()}#{fragment}"
 
@@ -258,6 +258,7 @@ class Connection:
             self._options,
             self.tab,
             self._observer.highest_run + 1,
+            self._known_tabs,
             self._copy,
             post=self._post,
             on_serving=self._on_serving,
@@ -358,11 +359,11 @@ class Connection:
         elif isinstance(content, protocol.Need):
             runner.supply(content.cluster, content.applied, sender)
         elif isinstance(content, protocol.Hello):
+            self._tab_list.arrived(sender)
             runner.say(sender)
             runner.supply(content.cluster, content.applied, sender)
-            self._tab_list.look()
         elif isinstance(content, protocol.Bye):
-            self._tab_list.look()
+            self._tab_list.departed(sender)
         elif isinstance(content, protocol.Recover):
             runner.recover(content.cluster)
         elif isinstance(content, protocol.Visible):
@@ -420,11 +421,12 @@ class Connection:
         self._note_tabs(tabs)
 
     def _note_tabs(self, tabs: list[str]) -> None:
+        tabs = sorted({self.tab, *tabs})  # the runner may not have seen this one yet
         before, self._known_tabs = self._known_tabs, tabs
         if tabs != before:
-            for tab in sorted(set(tabs) - set(before) - {self.tab}):
+            for tab in sorted(set(tabs) - set(before)):
                 self.client.emit("join", tab)
-            for tab in sorted(set(before) - set(tabs) - {self.tab}):
+            for tab in sorted(set(before) - set(tabs)):
                 self.client.emit("leave", tab)
 
     # -- waiting -------------------------------------------------------------------------

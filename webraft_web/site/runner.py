@@ -68,6 +68,7 @@ class Runner:
         options: About the room.
         tab: This tab's id.
         run: The number of this tenure where no journal gives one: above all that were heard.
+        known_tabs: Who was here so far, to be told until somebody has looked.
         copy: This tab's copy of the document.
         post: Says something to one tab, or ("") to all others.
         on_serving: Called once the server runs, and again after a recovery.
@@ -81,6 +82,7 @@ class Runner:
         options: RunnerOptions,
         tab: str,
         run: int,
+        known_tabs: list[str],
         copy: LocalCopy,
         *,
         post: Callable[[Text, str], None],
@@ -92,6 +94,7 @@ class Runner:
         self._options = options
         self._tab = tab
         self._run = run
+        self._known_tabs = known_tabs
         self._copy = copy
         self._post = post
         self._on_serving = on_serving
@@ -327,7 +330,7 @@ class Runner:
             members={address_of(server): "voter" for server in configuration.voters}
             | {address_of(server): "non_voting" for server in configuration.non_voting},
             missing=_missing_addresses(raft),
-            tabs=self._tabs or [self._tab],
+            tabs=self._tabs or self._known_tabs,
         )
 
     def say(self, recipient: str = "") -> None:

@@ -26,7 +26,7 @@ class TabList:
         platform: The page.
         name: The room's name for its locks.
         tab: This tab's id; it holds no colon.
-        on_tabs: Called with all ids, sorted, after each look; this tab's is among them.
+        on_tabs: Called with all ids, sorted, after each look or arrival; this tab's is among them.
     """
 
     def __init__(self, platform: Platform, name: str, tab: str, on_tabs: Callable[[list[str]], None]) -> None:
@@ -36,7 +36,11 @@ class TabList:
         self._on_tabs = on_tabs
         self._lock: LockRequest | None = None
         self._is_watching = False
-        self._timer = platform.clock.timer(self.look)
+        self._seen: set[str] | None = None
+        """Whose locks were held at the last look, None before the first."""
+        self._arrivals: set[str] = set()
+        """Who came since: their locks may not be granted yet when they are first looked for."""
+        self._timer = platform.clock.timer(self._on_timer)
 
     def enter(self) -> None:
         """Be seen by the others."""
@@ -57,7 +61,21 @@ class TabList:
     def unwatch(self) -> None:
         """Leave the looking to others."""
         self._is_watching = False
+        self._seen = None
+        self._arrivals.clear()
         self._timer.set(None)
+
+    def arrived(self, tab: str) -> None:
+        """Count `tab` in at once, and look; if it holds no lock a while later it is not counted any more."""
+        if self._is_watching:
+            self._arrivals.add(tab)
+            self._report()
+            self.look()
+
+    def departed(self, tab: str) -> None:
+        """Look who is left; `tab` has let go of its lock."""
+        self._arrivals.discard(tab)
+        self.look()
 
     def look(self) -> None:
         """Look who is here, if this tab is the one that watches."""
@@ -75,7 +93,16 @@ class TabList:
             return
         ids = {name.removeprefix(self._prefix) for name in names}
         # A room called "a" must not see the tabs of one called "a:b".
-        self._on_tabs(sorted({self._tab} | {tab for tab in ids if ":" not in tab}))
+        self._seen = {tab for tab in ids if ":" not in tab}
+        self._report()
+
+    def _report(self) -> None:
+        if self._seen is not None:
+            self._on_tabs(sorted({self._tab, *self._seen, *self._arrivals}))
+
+    def _on_timer(self) -> None:
+        self._arrivals.clear()
+        self.look()
 
 
 def _nothing() -> None:

@@ -127,6 +127,77 @@ def test_a_rooms_repr_says_what_matters():
     run(scenario())
 
 
+def test_a_deleted_or_closed_rooms_repr_says_closed():
+    """On every handle, also where another tab deleted it: nothing can be done with them any more."""
+
+    async def scenario():
+        browser = Browser()
+        one, two = await open_docs(browser, 2)
+        await one.close()
+        assert "· closed ·" in repr(one)
+        await browser.open_tab().page.delete_room("room")
+        assert "· closed ·" in repr(two)
+
+    run(scenario())
+
+
+def test_a_tab_counts_itself_and_is_counted_as_soon_as_it_has_joined():
+    """Its lock may be granted only after the runner has looked, and the next look is a second later."""
+
+    async def scenario():
+        browser = Browser()
+        (one,) = await open_docs(browser, 1)
+        await settle()
+        heard = []
+        for event in ("join", "leave"):
+            one.listen(event, lambda tab, event=event: heard.append((event, tab)))
+        held_names = browser.locks.held_names
+        browser.locks.held_names = lambda _prefix: []
+        (two,) = await open_docs(browser, 1)
+        both = sorted(doc.status()["tab"] for doc in (one, two))
+        for doc in (one, two):
+            assert doc.status()["tabs"] == both
+            assert "· 2 tabs ·" in repr(doc)
+        await settle()
+        browser.locks.held_names = held_names
+        await settle(3)
+        assert one.status()["tabs"] == two.status()["tabs"] == both
+        assert heard == [("join", two.status()["tab"])]
+
+    run(scenario())
+
+
+def test_a_tab_counts_itself_though_the_runner_does_not():
+    """Whatever the runner has seen so far, a tab that asks is there."""
+
+    async def scenario():
+        browser = Browser()
+        _, two = await open_docs(browser, 2)
+        browser.locks.held_names = lambda _prefix: []
+        await settle(3)
+        assert two.status()["tab"] in two.status()["tabs"]
+
+    run(scenario())
+
+
+def test_nobody_seems_to_leave_when_another_tab_takes_over():
+    """The new runner speaks before it has looked who is there: those known are taken to have stayed."""
+
+    async def scenario():
+        browser = Browser()
+        docs = await open_docs(browser, 4)
+        await settle(1.5)
+        heard = []
+        for doc in docs[1:]:
+            for event in ("join", "leave"):
+                doc.listen(event, lambda tab, event=event: heard.append((event, tab)))
+        browser.tabs[0].kill()
+        await settle(3)
+        assert heard == [("leave", docs[0].status()["tab"])] * 3
+
+    run(scenario())
+
+
 def test_tabs_hear_of_one_another():
     """`join` and `leave` name the tab, in all the others, however it went."""
 
