@@ -26,7 +26,7 @@ usage: python3 tests [SUITE…] [PYTEST ARGUMENTS…]
 Without a suite, all of them run:
   lint      ruff, and the direction of imports
   types     mypy
-  js        the JavaScript glue: prettier, tsc, node's test runner
+  js        the JavaScript of glue and demo: prettier, tsc, node's test runner
   unit      the package on this Python, from its built wheel
   pyodide   the built wheel in Pyodide, under Node and in headless Chromium
   tabs      several real tabs of headless Chromium

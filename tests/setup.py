@@ -41,6 +41,7 @@ CHROMIUM_FLAGS = (
     "--disable-features=ProcessPerSiteUpToMainFrameThreshold",
 )
 _GLUE = ROOT / "js_glue"
+_SITE = ROOT / "demo" / "site"
 
 
 def tests_python() -> Path:
@@ -130,6 +131,8 @@ def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str 
         "js": [
             ("prettier", ["node_modules/.bin/prettier", "--check", "."], _GLUE),
             ("tsc", ["node_modules/.bin/tsc"], _GLUE),
+            ("prettier, demo", ["node_modules/.bin/prettier", "--check", "--print-width=110", _SITE], _GLUE),
+            ("tsc, demo", ["node_modules/.bin/tsc", "-p", ROOT / "demo"], _GLUE),
             ("node --test", ["node", "--test", *report, *spec], _GLUE),
         ],
     }[suite]
