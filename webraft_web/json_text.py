@@ -19,6 +19,8 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 200
 """Nesting that every JSON parser copes with, Pyodide's small stack included."""
 
+_PLAIN: Final = (str, bool)
+_ARRAYS: Final = (list, tuple)
 _to_text = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
@@ -34,7 +36,7 @@ def to_json_text(value: object) -> str:
 
 
 def _check(value: object, depth: int) -> None:
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, _PLAIN):
         return
     if isinstance(value, int):
         if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
@@ -51,7 +53,7 @@ def _check(value: object, depth: int) -> None:
             if not isinstance(key, str):
                 raise BadArgumentError(f"JSON's keys are text, got {key!r} of type {type(key).__name__}")
             _check(item, depth + 1)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _ARRAYS):
         for item in value:
             _check(item, depth + 1)
     else:

@@ -29,6 +29,7 @@ from webraft_web.document.values import Json, decode, encode
 _SNAPSHOT_FORMAT: Final = 1
 _CONFLICTS_BEFORE_TURN: Final = 2
 
+_CHANGES: Final = (Patch, Update)
 _logger = logging.getLogger("webraft_web.document")
 
 
@@ -76,7 +77,7 @@ class DocumentMachine:
         return self._apply(command, entry)
 
     def _apply(self, command: Command, entry: Entry) -> Result | None:
-        if isinstance(command, Patch | Update):
+        if isinstance(command, _CHANGES):
             self.turns.count_command()
             return self._apply_once(command, entry)
         if isinstance(command, Open):

@@ -72,6 +72,9 @@ def parse_pointer(text: object) -> list[str]:
     """
     if not isinstance(text, str):
         raise BadArgumentError(f"a JSON Pointer is a string, not {type(text).__name__}")
+    root, *names = text.split("/")
+    if not root and "~" not in text:
+        return names  # nothing to unescape: at a tenth of jsonpointer's time, twice for every operation
     try:
         parts: list[str] = JsonPointer(text).parts
     except JsonPointerException as error:
@@ -126,7 +129,10 @@ def _check_operation(operation: object, nesting: int) -> None:
 
 def changes_document(operations: Operations) -> bool:
     """Tell whether a patch does more than test."""
-    return any(operation["op"] != "test" for operation in operations)
+    for operation in operations:  # noqa: SIM110 - one is what most patches have, a generator costs more
+        if operation["op"] != "test":
+            return True
+    return False
 
 
 def apply_patch(document: Json, operations: Operations) -> Json:
@@ -179,7 +185,7 @@ def resolve(document: Json, parts: list[str]) -> Json:
 def _add_or_replace(document: Json, operation: dict[str, Any]) -> Json:
     """Do a patch's only operation; failing before its one change, it leaves nothing to undo."""
     is_add, value = operation["op"] == "add", operation["value"]
-    parts = JsonPointer(operation["path"]).parts
+    parts = parse_pointer(operation["path"])
     if not parts:
         return value
     container, last = resolve(document, parts[:-1]), parts[-1]

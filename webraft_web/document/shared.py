@@ -213,8 +213,9 @@ class SharedDocument:
 
     def applied(self, index: int) -> None:
         """A command took effect at `index`, or a snapshot up to there was adopted."""
-        for stream in self._streams:
-            stream.changed()
+        if self._streams:
+            for stream in self._streams:
+                stream.changed()
         self._emitter.emit("updated", index)
 
     def emit(self, event: str, *arguments: object) -> None:

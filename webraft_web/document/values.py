@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, Final, NoReturn
 
 from webraft_web.json_text import MAX_SAFE_INTEGER
@@ -46,8 +47,10 @@ def decode(text: str) -> Json:
     Raises:
         ValueError: If it is not JSON, or holds numbers that a document may not.
     """
+    # An integer that is too large has more digits in a row than this finds.
+    decoder = _DECODER if _MANY_DIGITS.search(text) is None else _WARY_DECODER
     try:
-        return _DECODER.decode(text)
+        return decoder.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -73,7 +76,9 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 _ENCODER: Final = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":"))
-_DECODER: Final = json.JSONDecoder(
+_MANY_DIGITS: Final = re.compile(f"[0-9]{{{len(str(MAX_SAFE_INTEGER))}}}")
+_DECODER: Final = json.JSONDecoder(parse_float=_read_float, parse_constant=_refuse_constant)
+_WARY_DECODER: Final = json.JSONDecoder(
     parse_int=_read_integer, parse_float=_read_float, parse_constant=_refuse_constant
 )
 

@@ -231,7 +231,7 @@ class Runner:
             driver.propose(command, kind, partial(self._on_settled, command, recipient))
 
     def _on_settled(self, command: str, recipient: str, outcome: Committed | WebraftError) -> None:
-        if isinstance(outcome, OverloadedError | NotLeaderError):
+        if isinstance(outcome, _NOT_APPENDED):
             is_overload = isinstance(outcome, OverloadedError)
             self._post(Refused(self._run, is_overload=is_overload, commands=[command]), recipient)
         # Other failures need no word: what does not settle is sent again, and known again.
@@ -426,6 +426,9 @@ _ROLES: Final = {
     Role.PRE_CANDIDATE: "candidate",
     Role.FOLLOWER: "follower",
 }
+
+
+_NOT_APPENDED: Final = (OverloadedError, NotLeaderError)
 
 
 def _ignore(_: object) -> None:
