@@ -17,6 +17,7 @@ from webraft_web.clock import Clock
 from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import (
     ClusterConflictError,
+    ConfigError,
     RemoteProtocolError,
     StorageError,
     WebraftError,
@@ -27,7 +28,6 @@ from webraft_web.core.message import (
     InstallSnapshot,
     Message,
     Propose,
-    TimeoutNow,
 )
 from webraft_web.core.role import Role
 from webraft_web.founding import cluster_named_after
@@ -57,6 +57,7 @@ class Correspondence:
         write: Hands a payload to the transport.
         report: Tells the application what is wrong.
         changed: Called when role, term, leader or cluster may have changed.
+        close_link: Called with an address that was left, once its link is needed no more.
     """
 
     def __init__(
@@ -65,13 +66,15 @@ class Correspondence:
         write: Callable[[str, Any], None],
         report: Callable[[WebraftError], None],
         changed: Callable[[], None],
+        close_link: Callable[[str], None],
     ) -> None:
         self.server: Server
-        self._leading = Leading(clock)
+        self._leading = Leading(clock, self._let_go)
         self._clock = clock
         self._write = write
         self._report = report
         self._changed = changed
+        self._close_link = close_link
         self._timer = clock.timer(self._on_timer)
         self._inbox: deque[tuple[str, Any]] = deque()
         self._urgent: deque[tuple[str, Any]] = deque()
@@ -90,16 +93,29 @@ class Correspondence:
         self.wake()
 
     def left(self, address: str) -> None:
-        """Talk to `address` no more; on the leader, have it removed."""
-        self.server.acquaintances.left(address)
-        if self.server.role is Role.LEADER:
+        """Talk to `address` no more; on the leader, not before it is removed."""
+        raft = self.server.raft
+        if raft is None or self.server.role is not Role.LEADER:
+            self._let_go(address)
+        elif address in map(address_of, raft.configuration.servers):
             self._leading.left(address)
             self.wake()
+        else:
+            self._let_go(address)
 
-    def got(self, address: str, payload: Any) -> None:
+    def _let_go(self, address: str, *, is_removed: bool = False) -> None:
+        """End the link to `address`; if this leader removed it, with a word about that."""
+        link = self.server.acquaintances.links.get(address)
+        if is_removed and link is not None and link.hello is not None:
+            self._post(address, greeting.OVER, [link.hello.server_id])
+        self.server.acquaintances.left(address)
+        self._close_link(address)
+
+    def got(self, address: object, payload: Any) -> None:
         """Queue what arrived from `address`, if that is linked."""
         if (
-            address in self.server.acquaintances.links
+            isinstance(address, str)
+            and address in self.server.acquaintances.links
             and self.server.over is None
             and len(self._inbox) + len(self._urgent) < MAX_INBOX
         ):
@@ -139,10 +155,10 @@ class Correspondence:
         seen = (server.identity, server.role, server.has_data, server.is_blank, server.over)
         if seen != self._last_seen:
             self._last_seen = seen
-            self._leading.has_duty = True
+            self._leading.look_again()
             server.acquaintances.greet_all(self._clock.now_ms())
             self.wake()
-        elif self._leading.has_duty and server.role is Role.LEADER:
+        elif server.role is Role.LEADER:
             self._leading.do_duties(server)
         self._changed()
 
@@ -186,10 +202,7 @@ class Correspondence:
             except RemoteProtocolError as error:
                 self._report(error)
             size += PAYLOAD_OVERHEAD + sum(map(_size, messages[before:]))
-        # Whoever it has become meanwhile is not the one that these were for.
-        mine = [message for message in messages if message.receiver == self.server.server_id]
-        if mine and self.server.driver is not None:
-            self.server.driver.receive(mine)
+        self.server.receive(messages)
 
     def _set_timer(self) -> None:
         server = self.server
@@ -229,17 +242,7 @@ class Correspondence:
         for voter in server.driver.raft.configuration.voters:
             if voter != server.server_id:
                 self._tell_founding(voter)
-        self._campaign_first()
-
-    def _campaign_first(self) -> None:
-        """Stand for the election of a new cluster's first leader, unless somebody did already."""
-        server = self.server
-        raft = server.raft
-        if server.driver is None or raft is None or raft.current_term > 1 or raft.leader_id is not None:
-            return
-        if server.identity.incarnation == self._cluster_id:
-            server.was_told_to_campaign = True
-            server.driver.change(lambda raft: raft.campaign())
+        server.campaign_first()
 
     def _tell_founding(self, server_id: ServerId) -> None:
         """Send a blank server the configuration that the cluster was founded with, if it was in it."""
@@ -292,8 +295,6 @@ class Correspondence:
             return
         if server.founding is not None:
             server.founding.sign_of_cluster(self._clock.now_ms())
-        if any(isinstance(message, TimeoutNow) for message in mine):
-            server.was_told_to_campaign = True
         if server.retired or server.is_dissolving:
             self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
         messages.extend(message for message in mine if message.sender not in server.retired)
@@ -311,7 +312,7 @@ class Correspondence:
         server = self.server
         self._report_lost_state(address, hello)
         server.acquaintances.heard(address, cluster_id, hello, self._clock.now_ms())
-        self._leading.has_duty = True
+        self._leading.look_again()
         if cluster_id is not None:
             self._tell_those_who_are_over(address, cluster_id, {hello.server_id})
         if hello.wants_answer:
@@ -320,8 +321,9 @@ class Correspondence:
             if hello.is_blank:
                 self._tell_founding(hello.server_id)
             else:
-                self._campaign_first()  # it may have been asked for its vote before it was told
+                server.campaign_first()  # it may have been asked for its vote before it was told
         self._report_conflict(address, cluster_id, hello)
+        self._report_other_members(address, hello)
 
     def _got_offer(self, address: str, founder: ServerId, receiver: ServerId) -> None:
         greeting.check_sender(founder, address)
@@ -429,6 +431,15 @@ class Correspondence:
                 f"and both hold data; to give this one's up, await yield_to({cluster_id!r})"
             ),
         )
+
+    def _report_other_members(self, address: str, hello: greeting.Hello) -> None:
+        own = self.server.founding.members if self.server.founding is not None else None
+        if own is not None and hello.members is not None and hello.is_blank and hello.members != own:
+            error = ConfigError(
+                f"the server at {address!r} waits for the members {list(hello.members)}, this one for "
+                f"{list(own)}: they never found a cluster; give all the same list"
+            )
+            self._tell_once((own, hello.members), error)
 
     def _tell_once(self, about: object, error: WebraftError) -> None:
         if about in self._told:

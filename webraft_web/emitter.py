@@ -105,13 +105,13 @@ class Listeners:
         self.on_changed: Callable[[], None] | None = None
         """Told whenever somebody began or ceased to listen."""
 
-    def of(self, event: str) -> tuple[Listener, ...]:
+    def of(self, event: object) -> tuple[Listener, ...]:
         """Return those that listen to `event` now, in the order in which they came.
 
         Raises:
             BadArgumentError: If there is no such event; it names the nearest.
         """
-        listeners = self._listeners.get(event)
+        listeners = self._listeners.get(event) if isinstance(event, str) else None
         if listeners is None:
             raise BadArgumentError(self._no_such_event(event))
         return listeners
@@ -175,7 +175,10 @@ class Listeners:
 
     def cancel(self) -> list[asyncio.Future[Any]]:
         """Cancel the coroutines that still run, other than the caller's own, and return them."""
-        current = asyncio.current_task()
+        try:
+            current = asyncio.current_task()
+        except RuntimeError:
+            current = None  # called from outside the event loop
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
             task.cancel()
@@ -188,10 +191,10 @@ class Listeners:
     def _no_such_event(self, event: object) -> str:
         from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it, and imports cost time
 
-        wanted = str(event)[:40].replace("_", " ").lower()
-        nearest = get_close_matches(wanted, self._listeners, n=1, cutoff=0.0)[0]
+        given = str(event)[:40]
+        nearest = get_close_matches(given.replace("_", " ").lower(), self._listeners, n=1, cutoff=0.0)[0]
         names = ", ".join(self._listeners)
-        return f"there is no event {wanted!r}; did you mean {nearest!r}? There are: {names}"
+        return f"there is no event {given!r}; did you mean {nearest!r}? There are: {names}"
 
 
 class Emitter:

@@ -8,9 +8,10 @@ webraft's words. How the server lives is in `server`, whom it talks to in
 from __future__ import annotations
 
 import asyncio
-import inspect
 import random
 from collections.abc import Awaitable, Iterable
+from copy import copy
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,7 +23,6 @@ from webraft_web.core.errors import (
     ConfigError,
     LocalProtocolError,
     NotLeaderError,
-    TransportError,
     WebraftError,
 )
 from webraft_web.core.role import Role
@@ -30,6 +30,7 @@ from webraft_web.correspondence import Correspondence
 from webraft_web.emitter import Emitter
 from webraft_web.json_text import to_json_text
 from webraft_web.leader_duties import yield_data
+from webraft_web.links import Links
 from webraft_web.node_instance import NodeInstance
 from webraft_web.own_time import OwnTime
 from webraft_web.server import Server
@@ -84,13 +85,12 @@ class RaftInterface(Emitter):
                 f"{type(self).__name__} needs a running event loop: construct it inside a coroutine, "
                 "as in asyncio.run(main())"
             ) from error
-        self._nodes: dict[str, NodeInstance] = {}
         self._last_role = Role.FOLLOWER
         self._last_term = 0
-        self._lost_writes: dict[str, int] = {}
-        self._transfer: Transfer | None = None
+        self._transfers: set[Transfer] = set()
         self._is_closed = False
-        timeouts = OverridableTimeouts(self, self._report)
+        self._links = Links(self.create_instance, self._listeners, self._report)
+        self._timeouts = timeouts = OverridableTimeouts(self, self._report)
         try:
             timeouts.check()
         except ConfigError:
@@ -100,7 +100,9 @@ class RaftInterface(Emitter):
         real_time = _default_clock(self._loop) if clock is None else clock
         own_time = OwnTime(real_time, timeouts.heartbeat_interval_ms, on_stall=self._show_life)
         member_list = None if members is None else _member_list(members, address)
-        self._correspondence = Correspondence(own_time, self._write, self._report, self._on_changed)
+        self._correspondence = Correspondence(
+            own_time, self._links.write, self._report, self._on_changed, self._links.close
+        )
         self._server = Server(
             address,
             member_list,
@@ -115,11 +117,23 @@ class RaftInterface(Emitter):
         own_time.call_soon(lambda: self._start(member_list or []))
 
     def _start(self, members: Iterable[str]) -> None:
-        if self._server.over is None:
-            for member in members:
-                if member != self.address and member not in self._nodes:
-                    self.join(member)
-            self._server.start()
+        if self._server.over is not None:
+            return
+        for member in members:
+            if member not in self._links.joined:
+                self._join_member(member)
+        self._server.start()
+
+    def _join_member(self, member: str) -> None:
+        """Join, when there is no caller to raise to."""
+        try:
+            self.join(member)
+        except WebraftError as error:
+            self._report(error)
+        except Exception as error:  # noqa: BLE001 - the application's code may raise anything
+            failure = ConfigError(f"create_instance({member!r}) failed: {error!r}; there is no link to it")
+            failure.__cause__ = error
+            self._report(failure)
 
     # To be implemented, or overridden
 
@@ -150,24 +164,36 @@ class RaftInterface(Emitter):
     # Others
 
     def join(self, address: str) -> None:
-        """Open a link to the server at `address`; the leader also makes it a member."""
+        """Open a link to the server at `address`; the leader also makes it a member.
+
+        Nothing happens, and nothing is emitted, for this server's own address: a
+        loop over all addresses need not leave it out.
+
+        Raises:
+            BadArgumentError: If `address` is no short text.
+            ConfigError: If `create_instance` did not return a node.
+        """
         _check_address(address)
         self._server.refuse_if_over()
         if address == self.address:
-            raise BadArgumentError(f"{address!r} is this server's own address; join the others")
-        if address not in self._nodes:
-            self._nodes[address] = self.create_instance(address)
+            return
+        self._links.join(address)
         self._correspondence.joined(address)
         self.emit("join", address)
 
     def leave(self, address: str) -> None:
-        """Close the link to the server at `address`; the leader also removes it from the cluster."""
+        """Close the link to the server at `address`; the leader also removes it from the cluster.
+
+        The leader needs the link until that is committed: its node is closed then,
+        or when this server leads no more; it is gone from `nodes` at once. Nothing
+        happens for this server's own address.
+        """
         _check_address(address)
         self._server.refuse_if_over()
-        node = self._nodes.pop(address, None)
-        if node is not None:
-            self._correspondence.left(address)
-            self._close_node(node)
+        if address == self.address:
+            return
+        self._links.leave(address)
+        self._correspondence.left(address)
         self.emit("leave", address)
 
     def got_data(self, from_address: str, payload: Any) -> None:
@@ -187,15 +213,8 @@ class RaftInterface(Emitter):
         """
         future: asyncio.Future[Committed] = self._loop.create_future()
 
-        def settled(outcome: Committed | WebraftError) -> None:
-            if future.done():
-                return  # whoever waited was cancelled
-            if isinstance(outcome, WebraftError):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-
-        self._server.propose(to_json_text(command), EntryKind.COMMAND, settled, self._answer_timeout())
+        settled = partial(_settle, future)
+        self._server.propose(to_json_text(command), EntryKind.COMMAND, settled, self._answer_timeout_ms())
         return await future
 
     async def yield_to(self, cluster_id: str) -> None:
@@ -208,24 +227,14 @@ class RaftInterface(Emitter):
             BadArgumentError: No server of such a cluster has been heard.
             NotLeaderError, OutcomeUnknownError: As for `propose`.
         """
-        links = self._server.acquaintances.links.values()
-        others = {link.cluster_id for link in links if link.cluster_id not in {None, self.cluster_id}}
+        others = self._server.other_clusters()
         if cluster_id not in others:
             raise BadArgumentError(
                 f"cannot yield to {cluster_id!r}; the other clusters heard are {others or 'none'}"
             )
         future: asyncio.Future[None] = self._loop.create_future()
-
-        def settled(error: WebraftError | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
-
         data = yield_data(cluster_id, is_chosen=True)
-        self._server.yield_cluster(data, settled, self._answer_timeout())
+        self._server.yield_cluster(data, partial(_settle, future), self._answer_timeout_ms())
         await future
 
     async def transfer_leadership(self, address: str | None = None) -> None:
@@ -243,13 +252,17 @@ class RaftInterface(Emitter):
         driver = self._server.driver
         if driver is None or not self.is_leader:
             raise NotLeaderError("only the leader can hand over its office", self.leader_id)
-        self._transfer = transfer = Transfer(driver, address, self._loop.create_future())
-        await transfer.complete(2 * self.heartbeat_timeout + 2 * self.election_timeout)
+        transfer = Transfer(driver, address, self._loop.create_future())
+        self._transfers.add(transfer)
+        try:
+            timeouts = self._timeouts
+            await transfer.complete(2 * (timeouts.heartbeat_timeout_ms() + timeouts.election_timeout_ms()))
+        finally:
+            self._transfers.discard(transfer)
 
-    def _answer_timeout(self) -> float:
+    def _answer_timeout_ms(self) -> int:
         """How long to wait for an answer: as the leader's node says, if there is one."""
-        node = self._nodes.get(self.leader_id or "")
-        return self.message_timeout if node is None else node.message_timeout
+        return self._timeouts.message_timeout_ms(self._links.joined.get(self.leader_id or "") or self)
 
     # What is known
 
@@ -266,7 +279,7 @@ class RaftInterface(Emitter):
     @property
     def nodes(self) -> dict[str, NodeInstance]:
         """The links, by address; a copy."""
-        return dict(self._nodes)
+        return dict(self._links.joined)
 
     @property
     def members(self) -> dict[str, str]:
@@ -328,12 +341,10 @@ class RaftInterface(Emitter):
             self._is_closed = True
             self._correspondence.close()
             self._server.close()
-            if self._transfer is not None:
-                self._transfer.give_up()
-            for node in self._nodes.values():
-                self._close_node(node)
-            self._nodes.clear()
-        handlers = self._listeners.cancel()
+            for transfer in self._transfers:
+                transfer.give_up()
+            self._links.close_all()
+        handlers = [] if self._loop.is_closed() else self._listeners.cancel()
         if handlers:
             return self._loop.create_task(_ended(handlers))
         ended: asyncio.Future[None] = self._loop.create_future()
@@ -356,35 +367,6 @@ class RaftInterface(Emitter):
 
     # From the server below
 
-    def _write(self, address: str, payload: Any) -> None:
-        """Hand a payload to a node; whatever goes wrong there counts as loss."""
-        node = self._nodes.get(address)
-        if node is None:
-            return
-        try:
-            result: Any = node.write(payload)  # type: ignore[func-returns-value]
-        except Exception as error:  # noqa: BLE001 - a transport may raise anything
-            self._write_failed(address, error)
-            return
-        if result is not None and inspect.isawaitable(result):
-            self._listeners.run("write", result, lambda _, error: self._write_failed(address, error))
-
-    def _write_failed(self, address: str, error: BaseException | None) -> None:
-        """Report the 1st, 2nd, 4th, 8th… failure: a transport that is down fails at every heartbeat."""
-        if error is None or self._is_closed:
-            return
-        self._lost_writes[address] = count = self._lost_writes.get(address, 0) + 1
-        if count & (count - 1) == 0:
-            failure = TransportError(f"writing to {address!r} failed {count} times, lastly with {error!r}")
-            failure.__cause__ = error
-            self._report(failure)
-
-    def _close_node(self, node: NodeInstance) -> None:
-        try:
-            node.close()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._listeners.failed("close", error)
-
     def _report(self, error: WebraftError) -> None:
         self.emit("error", error)
 
@@ -393,15 +375,15 @@ class RaftInterface(Emitter):
 
     def _on_changed(self) -> None:
         """Emit what has happened to the role since the last time."""
-        if self._transfer is not None:
-            self._transfer.look()
+        for transfer in self._transfers:
+            transfer.look()
         role, term, before = self._server.role, self.current_term, self._last_role
         is_same_campaign = role is Role.CANDIDATE and (
             before is Role.PRE_CANDIDATE or (before is Role.CANDIDATE and term == self._last_term)
         )
         self._last_role, self._last_term = role, term
         if STATES[role] != STATES[before]:
-            was_told_to, self._server.was_told_to_campaign = self._server.was_told_to_campaign, False
+            was_told_to = self._server.take_told_to_campaign()
             if before is Role.FOLLOWER and not was_told_to:
                 self.emit("heartbeat timeout")
         if role is not before and role in _CAMPAIGNING and not is_same_campaign:
@@ -417,6 +399,16 @@ class RaftInterface(Emitter):
         self.emit(state)
 
 
+def _settle(future: asyncio.Future[Any], outcome: object) -> None:
+    """Hand an outcome to whoever waits, unless that was cancelled."""
+    if future.done():
+        return
+    if isinstance(outcome, WebraftError):
+        future.set_exception(copy(outcome))  # one may be the outcome of many, and a traceback is one waiter's
+    else:
+        future.set_result(outcome)
+
+
 def _default_clock(loop: asyncio.AbstractEventLoop) -> Clock:
     """Return the clock that stays punctual in a hidden page, or the event loop's where there is no page."""
     return shared_clock() if IN_PYODIDE else AsyncioClock(loop)
@@ -428,17 +420,24 @@ async def _ended(tasks: list[asyncio.Future[Any]]) -> None:
 
 
 def _check_address(address: object) -> None:
-    if not isinstance(address, str) or not 0 < len(address) <= MAX_ADDRESS_LENGTH:
+    if not _is_address(address):
         raise BadArgumentError(
             f"an address is a text of 1 to {MAX_ADDRESS_LENGTH} characters, got {str(address)[:40]!r}"
         )
 
 
+def _is_address(address: object) -> bool:
+    return isinstance(address, str) and 0 < len(address) <= MAX_ADDRESS_LENGTH
+
+
 def _member_list(members: Iterable[str], address: str | None) -> list[str]:
     """Return the members without repetition, as given by someone who is one of them."""
-    result = list(dict.fromkeys(members))
+    if isinstance(members, str | bytes) or not isinstance(members, Iterable):
+        raise ConfigError(f"members must be a list of addresses, got {repr(members)[:80]}")
+    result = list(members)
     for member in result:
-        _check_address(member)
+        if not _is_address(member):
+            raise ConfigError(f"members must be a list of addresses, but {repr(member)[:80]} is none")
     if address is None or address not in result:
         raise ConfigError(f"members must include this server's own address {address!r}, got {result}")
-    return result
+    return list(dict.fromkeys(result))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from webraft_web.core.entry import Configuration, ServerId, address_of
+from webraft_web.core.entry import Configuration, Entry, ServerId, address_of
 from webraft_web.founding import Link
 from webraft_web.greeting import Hello
 
@@ -86,6 +86,10 @@ def yield_data(cluster_id: str, *, is_chosen: bool) -> str:
     return cluster_id + CHOSEN if is_chosen else cluster_id
 
 
-def is_void(data: str, index: int, first_command_index: int) -> bool:
-    """Tell whether a YIELD entry at `index` is void: a command precedes it that nobody gave up."""
-    return not data.endswith(CHOSEN) and 0 < first_command_index < index
+def is_void(entry: Entry, cluster_id: str, first_command_index: int) -> bool:
+    """Tell whether a YIELD entry is void: it names its own cluster, or a command precedes it."""
+    is_chosen = entry.data.endswith(CHOSEN)
+    if entry.data == yield_data(cluster_id, is_chosen=is_chosen):
+        return True
+    # What the application itself gives up may hold data.
+    return not is_chosen and 0 < first_command_index < entry.index

@@ -57,17 +57,24 @@ class PendingProposals:
         }
         self._waiting = {**commands, **self._waiting}
 
-    def fail_handed_over(self, error: WebraftError) -> None:
-        """Settle everything that was handed over with an error."""
-        handed_over, self._handed_over = self._handed_over, {}
-        for proposal in handed_over.values():
+    def end_life(self, error: WebraftError) -> None:
+        """Settle with an error all but the commands that wait: those will do in any cluster."""
+        over = [*self._handed_over.values()]
+        over += [proposal for proposal in self._waiting.values() if proposal.kind is not EntryKind.COMMAND]
+        self._handed_over = {}
+        self._waiting = {
+            number: proposal
+            for number, proposal in self._waiting.items()
+            if proposal.kind is EntryKind.COMMAND
+        }
+        for proposal in over:
             proposal.settled(error)
 
     def fail(self, error: WebraftError) -> None:
         """Settle everything with an error."""
-        self.fail_handed_over(error)
-        waiting, self._waiting = self._waiting, {}
-        for proposal in waiting.values():
+        unsettled = [*self._handed_over.values(), *self._waiting.values()]
+        self._handed_over, self._waiting = {}, {}
+        for proposal in unsettled:
             proposal.settled(error)
 
     def expire(self, now_ms: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Protocol
 
 from webraft_web.application import Application, Place
@@ -30,7 +31,7 @@ from webraft_web.core.errors import (
     StorageError,
     WebraftError,
 )
-from webraft_web.core.message import Message
+from webraft_web.core.message import Message, TimeoutNow
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import RestoredState
 from webraft_web.core.role import Role
@@ -97,8 +98,6 @@ class Server:
         """Clusters that this server saw yield."""
         self.is_dissolving = False
         """This cluster has yielded; what is left to do is to let the others know."""
-        self.was_told_to_campaign = False
-        """The next election is not for want of a leader."""
         self.is_ready = False
         """It knows who it is, and is not just becoming another."""
         self.over: WebraftError | None = None
@@ -111,6 +110,8 @@ class Server:
         self._outlet = outlet
         self._pending = PendingProposals()
         self._yielding: list[Callable[[WebraftError | None], None]] = []
+        self._was_told_to_campaign = False
+        """The next election is not for want of a leader."""
         self._committed_configuration = Configuration()
         self._application = Application(
             listeners,
@@ -186,11 +187,13 @@ class Server:
         self._become(StoredState(Identity(self.identity.address, _random_id(), None, may_found)))
 
     def _become(self, stored: StoredState) -> None:
-        """End the present life, make the next one durable, and begin it."""
+        """End the present life, make the next one durable, and begin it: the only way from one to another."""
         self.is_ready = False
+        self._dissolve_due_ms = None
+        self._application.hold()
         driver, self.driver = self.driver, None
         error = OutcomeUnknownError("this server was removed from its cluster before the outcome was known")
-        self._pending.fail_handed_over(error)
+        self._pending.end_life(error)
         batch = Batch(True, stored.identity, stored.hard_state, stored.snapshot, stored.entries)
 
         def written(error: StorageError | None) -> None:
@@ -224,8 +227,7 @@ class Server:
     def _enter(self, stored: StoredState) -> None:
         """Begin to live with what is durable."""
         self.identity = stored.identity
-        self.is_dissolving = False
-        self._dissolve_due_ms = None
+        was_dissolving, self.is_dissolving = self.is_dissolving, False
         self.retired = {}
         now_ms = self._clock.now_ms()
         self.acquaintances.patience_ms = self._timeouts.heartbeat_timeout_ms()
@@ -236,6 +238,8 @@ class Server:
             self._run(stored, stored.identity.cluster_id, now_ms)
         self.is_ready = True
         self._on_batch()
+        if was_dissolving:
+            self._settle_yielding(None)
 
     def _run(self, stored: StoredState, cluster_id: str, now_ms: int) -> None:
         self._committed_configuration = (
@@ -285,9 +289,7 @@ class Server:
             self._storage.close()
         else:
             driver.stop(self._storage.close)
-        yielding, self._yielding = self._yielding, []
-        for settled in yielding:
-            settled(error)
+        self._settle_yielding(error)
         self._pending.fail(error)
 
     # What the application asks for
@@ -305,7 +307,7 @@ class Server:
     def yield_cluster(
         self, data: str, settled: Callable[[WebraftError | None], None], timeout_ms: float
     ) -> None:
-        """Propose to dissolve this cluster; settled once this server starts afresh."""
+        """Propose to dissolve this cluster; settled once this server has started afresh."""
 
         def appended(outcome: Committed | WebraftError) -> None:
             if isinstance(outcome, WebraftError) and settled in self._yielding:
@@ -321,7 +323,36 @@ class Server:
         if isinstance(self.over, OutcomeUnknownError):
             raise LocalProtocolError(f"the server at {self.identity.address!r} is closed; create another one")
         if self.over is not None:
-            raise self.over
+            raise copy(self.over) from self.over
+
+    def other_clusters(self) -> set[str]:
+        """Return the clusters heard that this server does not belong to."""
+        heard = {link.cluster_id for link in self.acquaintances.links.values()}
+        return {other for other in heard if other not in {None, self.identity.cluster_id}}
+
+    # Elections that somebody asked for
+
+    def receive(self, messages: Sequence[Message]) -> None:
+        """Take in Raft's messages; those for whom this server was before are dropped."""
+        mine = [message for message in messages if message.receiver == self.server_id]
+        if mine and self.driver is not None:
+            if any(isinstance(message, TimeoutNow) for message in mine):
+                self._was_told_to_campaign = True
+            self.driver.receive(mine)
+
+    def campaign_first(self) -> None:
+        """Stand for the first election of a cluster that this server founded, if nobody did yet."""
+        raft = self.raft
+        if self.driver is None or raft is None or raft.current_term > 1 or raft.leader_id is not None:
+            return
+        if self.identity.incarnation == self.identity.cluster_id:
+            self._was_told_to_campaign = True
+            self.driver.change(lambda raft: raft.campaign())
+
+    def take_told_to_campaign(self) -> bool:
+        """Tell, once, whether this server campaigns because it was told to, not for want of a leader."""
+        was_told, self._was_told_to_campaign = self._was_told_to_campaign, False
+        return was_told
 
     # Time
 
@@ -339,7 +370,7 @@ class Server:
         """Do what time alone makes due."""
         self._pending.expire(now_ms)
         if self._dissolve_due_ms is not None and now_ms >= self._dissolve_due_ms:
-            self._leave_dissolved()
+            self.start_afresh(may_found=False)
 
     @property
     def deadline_ms(self) -> int | None:
@@ -362,7 +393,7 @@ class Server:
         assert self.driver is not None, "entries are applied by a driver"
         raft = self.driver.raft
         cluster_id = self.identity.cluster_id
-        if cluster_id is None or is_void(entry.data, entry.index, raft.first_command_index):
+        if cluster_id is None or is_void(entry, cluster_id, raft.first_command_index):
             return
         self.dissolved[cluster_id] = None
         self._application.hold()
@@ -376,14 +407,12 @@ class Server:
             self._dissolve_due_ms = self._clock.now_ms() + 2 * self._timeouts.heartbeat_timeout_ms()
             self._outlet.wake()
         else:
-            self._leave_dissolved()
+            self.start_afresh(may_found=False)
 
-    def _leave_dissolved(self) -> None:
-        self._dissolve_due_ms = None
+    def _settle_yielding(self, error: WebraftError | None) -> None:
         yielding, self._yielding = self._yielding, []
-        self.start_afresh(may_found=False)
         for settled in yielding:
-            settled(None)
+            settled(error)
 
     def _on_refreshed(self, place: Place) -> None:
         if self.driver is not None:

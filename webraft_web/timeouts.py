@@ -24,6 +24,15 @@ class HasTimeouts(Protocol):
     def heartbeat_frequency(self) -> float: ...
     @property
     def heartbeat_timeout(self) -> float: ...
+    @property
+    def message_timeout(self) -> float: ...
+
+
+class HasMessageTimeout(Protocol):
+    """RaftInterface, or one of its nodes."""
+
+    @property
+    def message_timeout(self) -> float: ...
 
 
 class OverridableTimeouts:
@@ -37,13 +46,19 @@ class OverridableTimeouts:
     def __init__(self, source: HasTimeouts, report: Callable[[WebraftError], None]) -> None:
         self._source = source
         self._report = report
-        self._good = {"heartbeat_timeout": 225, "election_timeout": 225, "heartbeat_frequency": 100}
+        self._good = {
+            "heartbeat_timeout": 225,
+            "election_timeout": 225,
+            "heartbeat_frequency": 100,
+            "message_timeout": 3000,
+        }
         self._reported = ""
         self._heartbeat_timeouts_ms: deque[int] = deque(maxlen=REMEMBERED_WAITS)
 
     def check(self) -> None:
         """Raise ConfigError if the properties, as they read now, cannot work."""
         self._read("election_timeout")
+        self._read("message_timeout")
         self._read_heartbeat_timeout()
 
     def heartbeat_timeout_ms(self) -> int:
@@ -54,6 +69,10 @@ class OverridableTimeouts:
 
     def heartbeat_interval_ms(self) -> int:
         return self._or_last_good("heartbeat_frequency", lambda: self._read("heartbeat_frequency"))
+
+    def message_timeout_ms(self, source: HasMessageTimeout) -> int:
+        """How long to wait for an answer, as `source` says."""
+        return self._or_last_good("message_timeout", lambda: self._read("message_timeout", source))
 
     def lease_ms(self) -> int:
         """The shortest of the last waits: what an overriding property may return cannot be known."""
@@ -69,8 +88,8 @@ class OverridableTimeouts:
             )
         return timeout_ms
 
-    def _read(self, name: str) -> int:
-        value: Any = getattr(self._source, name)
+    def _read(self, name: str, source: object = None) -> int:
+        value: Any = getattr(source or self._source, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**31:
             seen = "a function; is it a method without @property?" if callable(value) else repr(value)[:80]
             raise ConfigError(f"{name} must be a number of milliseconds above 0, got {seen}")

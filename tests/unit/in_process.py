@@ -60,9 +60,7 @@ class Network:
     def _deliver(self, sender, receiver, text):
         server = self.servers.get(receiver)
         if server is not None and (sender, receiver) not in self.blocked:
-            node = server.nodes.get(sender)
-            if node is not None:
-                node.got_data(json.loads(text))
+            server.got_data(sender, json.loads(text))
 
 
 class NetworkNode(NodeInstance):
@@ -124,11 +122,16 @@ def fresh_storage(address, source):
 def servers(network, *addresses, server_class=Server, **options):
     """Return linked servers at these addresses."""
     result = [server_class(network, address, **options) for address in addresses]
-    for server in result:
-        for address in addresses:
-            if address != server.address:
-                server.join(address)
+    join_all(result)
     return result
+
+
+def join_all(group):
+    """Link every two of these servers that are not linked yet."""
+    for server in group:
+        for other in group:
+            if other is not server and other.address not in server.nodes:
+                server.join(other.address)
 
 
 async def until(condition, seconds=30.0):

@@ -125,7 +125,7 @@ def test_a_handler_removed_by_an_earlier_one_is_not_called():
     assert seen == ["added"]
 
 
-@pytest.mark.parametrize("wrong", ["move", "Moved", "", "errors", 7])
+@pytest.mark.parametrize("wrong", ["move", "Moved", "", "errors", 7, [], {}, None])
 def test_an_unknown_name_is_refused_by_every_method(wrong):
     """As a ValueError that names the nearest and lists them all."""
     emitter = Emitter(EVENTS)
@@ -138,6 +138,12 @@ def test_an_unknown_name_is_refused_by_every_method(wrong):
         with pytest.raises(ValueError, match=r"did you mean .*moved, error, work") as caught:
             call()
         assert isinstance(caught.value, BadArgumentError)
+
+
+def test_an_unknown_name_is_quoted_as_it_was_given():
+    """Else whoever wrote an underline for a space is told that the right name does not exist."""
+    with pytest.raises(BadArgumentError, match="no event 'state_changed'; did you mean 'state changed'"):
+        Emitter().listen("state_changed", print)
 
 
 def test_the_nearest_name_is_named():

@@ -231,6 +231,19 @@ def test_leadership_is_handed_over_under_load(address):
     run(main())
 
 
+def test_two_calls_hand_over_once_and_both_return():
+    """The second begins while the first is under way; both wait for the same successor."""
+
+    async def main():
+        group = servers(Network(), *"abc")
+        old = await leader_of(group, voters=3)
+        target = next(server for server in group if server is not old)
+        await asyncio.gather(*(old.transfer_leadership(target.address) for _ in range(2)))
+        assert await leader_of(group) is target
+
+    run(main())
+
+
 def test_only_a_leader_hands_over_and_only_to_a_voter():
     """Anything else is a clear error."""
 
@@ -296,6 +309,58 @@ def test_a_server_is_an_async_context_manager():
             await server.propose(2)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main())
+
+
+def test_a_server_may_be_closed_when_its_loop_has_ended():
+    """A finaliser does not know whether asyncio still runs."""
+    kept = []
+
+    async def main():
+        server = Server(Network(), "a")
+        server.listen("updated", lambda _: asyncio.sleep(60))
+        server.join("b")
+        await server.propose(1)
+        kept.append(server)
+
+    run(main())
+    kept[0].close()
+    kept[0].close()
+    with pytest.raises(LocalProtocolError):
+        kept[0].join("c")
+
+
+def test_a_server_may_be_closed_while_its_loop_stands_still():
+    """Between two runs of the loop, say in a REPL; what is pending is settled in the next."""
+    loop = asyncio.new_event_loop()
+    pending = []
+
+    async def begin():
+        server = Server(Network(), "a", members=list("ab"))
+        pending.append(asyncio.ensure_future(server.propose(1)))
+        await asyncio.sleep(0)
+        return server
+
+    server = loop.run_until_complete(begin())
+    server.close()
+    with pytest.raises(OutcomeUnknownError):
+        loop.run_until_complete(pending[0])
+    loop.close()
+
+
+def test_everyone_who_waits_gets_an_exception_of_their_own():
+    """One failure ends many calls; a shared exception would collect all their tracebacks."""
+
+    async def main():
+        server = Server(Network(), "a", members=list("ab"))
+        waiting = [asyncio.ensure_future(server.propose(i)) for i in range(2)]
+        await asyncio.sleep(0.1)
+        await server.close()
+        one, other = await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(one, OutcomeUnknownError)
+        assert str(one) == str(other)
+        assert one is not other
 
     run(main())
 

@@ -4,16 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.unit.in_process import Network, Server, leader_of, leaders, servers, until
-from webraft_web import BadArgumentError, ClusterConflictError, MemoryStorage, StorageError
+from tests.unit.in_process import Network, Server, join_all, leader_of, leaders, servers, until
+from webraft_web import BadArgumentError, ClusterConflictError, ConfigError, MemoryStorage, StorageError
 from webraft_web.testing import run
-
-
-def join_all(group):
-    for server in group:
-        for other in group:
-            if other is not server and other.address not in server.nodes:
-                server.join(other.address)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -100,14 +93,35 @@ def test_fixed_members_wait_for_each_other():
 
     async def main():
         network = Network()
-        group = [Server(network, address, members="abc") for address in "ab"]
+        group = [Server(network, address, members=list("abc")) for address in "ab"]
         await asyncio.sleep(5)
         assert [server.cluster_id for server in group] == [None, None]
         assert not leaders(group)
-        group.append(Server(network, "c", members="abc"))
+        group.append(Server(network, "c", members=list("abc")))
         leader = await leader_of(group, voters=3)
         assert leader.address == "a"
         assert sorted(leader.nodes) == ["b", "c"]
+
+    run(main())
+
+
+def test_lists_of_members_that_contradict_each_other_are_told():
+    """They never found a cluster: each server says once which lists it knows of."""
+
+    async def main():
+        network = Network()
+        group = [
+            Server(network, "a", members=list("abc")),
+            Server(network, "b", members=list("ab")),
+            Server(network, "c", members=list("abc")),
+        ]
+        await asyncio.sleep(10)
+        assert not leaders(group)
+        for server in group[:2]:
+            (error,) = server.errors
+            assert isinstance(error, ConfigError)
+            assert "['a', 'b', 'c']" in str(error)
+            assert "['a', 'b']" in str(error)
 
     run(main())
 
@@ -129,7 +143,7 @@ def test_fixed_members_found_over_a_lossy_network(seed):
 
     async def main():
         network = Network(seed, loss=0.4, delay_ms=(1, 30))
-        group = [Server(network, address, members="abcde") for address in "edcba"]
+        group = [Server(network, address, members=list("abcde")) for address in "edcba"]
         await leader_of(group, voters=5)
 
     run(main())
@@ -140,10 +154,14 @@ def test_a_member_that_lost_its_state_before_the_founding_takes_part_as_it_is_no
 
     async def main():
         network = Network()
-        group = [Server(network, address, members="abc") for address in "ab"]
+        group = [Server(network, address, members=list("abc")) for address in "ab"]
         await asyncio.sleep(0.5)
         group[1].crash()
-        group = [group[0], Server(network, "b", members="abc"), Server(network, "c", members="abc")]
+        group = [
+            group[0],
+            Server(network, "b", members=list("abc")),
+            Server(network, "c", members=list("abc")),
+        ]
         await leader_of(group, voters=3)
         assert not any(server.errors for server in group)
 
@@ -421,7 +439,11 @@ def test_a_storage_belongs_to_one_address():
         other = Server(Network(), "b", storage=storage)
         await until(lambda: other.errors)
         assert "'a'" in str(other.errors[0])
-        with pytest.raises(ValueError, match="storage"):
-            await other.propose(2)
+        errors = []
+        for _ in range(2):
+            with pytest.raises(ValueError, match="storage") as caught:
+                await other.propose(2)
+            errors.append(caught.value)
+        assert errors[0] is not errors[1]
 
     run(main())
