@@ -52,7 +52,8 @@ def _check(value: object, depth: int) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise BadArgumentError(f"JSON's keys are text, got {key!r} of type {type(key).__name__}")
-            _check(item, depth + 1)
+            if type(item) is not str:  # as most are, and a call for each would be most of the work
+                _check(item, depth + 1)
     elif isinstance(value, _ARRAYS):
         for item in value:
             _check(item, depth + 1)

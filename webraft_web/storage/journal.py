@@ -224,5 +224,8 @@ class Journal:
         return StorageError(f"{where} {what}. Nothing was changed")
 
 
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 def _encode(kind: str, body: Any) -> str:
-    return json.dumps([RECORD_VERSION, kind, body], separators=(",", ":"))
+    return _dumps([RECORD_VERSION, kind, body])
