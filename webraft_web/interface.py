@@ -1,8 +1,8 @@
 """webraft's API: one Raft server behind events, for applications that bring their own transport.
 
 This file is what applications see, and the translation of the core's state into
-webraft's words. How the server lives is in `server`, whom it talks to in
-`correspondence`, how commands reach handlers in `application`.
+webraft's words. How the server lives, whom it talks to and how commands reach
+handlers is in the package `server`.
 """
 
 from __future__ import annotations
@@ -26,18 +26,17 @@ from webraft_web.core.errors import (
     WebraftError,
 )
 from webraft_web.core.role import Role
-from webraft_web.correspondence import Correspondence
 from webraft_web.emitter import Emitter
 from webraft_web.json_text import to_json_text
-from webraft_web.leader_duties import yield_data
-from webraft_web.links import Links
 from webraft_web.node_instance import NodeInstance
-from webraft_web.own_time import OwnTime
-from webraft_web.server import Server
+from webraft_web.server.correspondence import Correspondence
+from webraft_web.server.links import Links
+from webraft_web.server.own_time import OwnTime
+from webraft_web.server.server import Server
+from webraft_web.server.timeouts import OverridableTimeouts
+from webraft_web.server.transfer import Transfer
 from webraft_web.storage.base import Storage
 from webraft_web.storage.memory import MemoryStorage
-from webraft_web.timeouts import OverridableTimeouts
-from webraft_web.transfer import Transfer
 from webraft_web.wire import MAX_ID_LENGTH
 
 STATES: Final = {
@@ -233,8 +232,7 @@ class RaftInterface(Emitter):
                 f"cannot yield to {cluster_id!r}; the other clusters heard are {others or 'none'}"
             )
         future: asyncio.Future[None] = self._loop.create_future()
-        data = yield_data(cluster_id, is_chosen=True)
-        self._server.yield_cluster(data, partial(_settle, future), self._answer_timeout_ms())
+        self._server.yield_cluster(cluster_id, partial(_settle, future), self._answer_timeout_ms())
         await future
 
     async def transfer_leadership(self, address: str | None = None) -> None:

@@ -1,27 +1,39 @@
-"""Carries out what a leader owes to the servers that it is linked with: one change at a time.
+"""What a leader does about the servers that it is linked with: adds, replaces, removes; or gives way.
 
-What is to be done is decided in `leader_duties`; this remembers that there is
-something to do until the core allows it.
+Its own file because it is policy: the core says how a configuration changes
+safely (chapter 4), not which change is wanted. Which one is, pure functions
+decide; `Leading` remembers that there is something to do until the core allows
+it, one change at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Collection, Iterable
+from typing import NamedTuple, Protocol
 
 from webraft_web.clock import Clock
-from webraft_web.core.entry import EntryKind, address_of
+from webraft_web.core.entry import Configuration, EntryKind, ServerId, address_of
 from webraft_web.core.errors import NotLeaderError, OverloadedError
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
-from webraft_web.leader_duties import Change, stronger_cluster, wanted_change, yield_data
-from webraft_web.server import Server
+from webraft_web.server.founding import Link
+from webraft_web.server.greeting import Hello
+from webraft_web.server.server import Server, yield_data
+
+Heard = Iterable[tuple[str, Link, Hello]]
 
 
 class LetGo(Protocol):
     """Ends the link to an address."""
 
     def __call__(self, address: str, *, is_removed: bool) -> None: ...
+
+
+class Change(NamedTuple):
+    """One change of the configuration; with both, the one replaces the other in one entry."""
+
+    leaving: ServerId | None
+    joining: ServerId | None
 
 
 class Leading:
@@ -42,8 +54,8 @@ class Leading:
 
         Their links are kept meanwhile: their acknowledgements may be needed to
         commit the very change that removes them, or another one before."""
-        self._yielded_in = 0
-        """The term in which it last proposed to yield: once is enough."""
+        self._yielded_in: tuple[str, int] | None = None
+        """The cluster and term in which it last proposed to yield: once is enough."""
 
     def joined(self, address: str) -> None:
         """Want the server at `address` as a member, if it is heard."""
@@ -75,7 +87,7 @@ class Leading:
         heard = list(server.acquaintances.heard_lately(self._clock.now_ms()))
         stronger = stronger_cluster(cluster_id, has_data=server.has_data, heard=heard)
         if stronger is not None:
-            self._yield_to(stronger, driver)
+            self._yield_to(stronger, driver, (cluster_id, driver.raft.current_term))
             return
         change = wanted_change(
             configuration, server.server_id, cluster_id, heard, self._unwanted, server.retired
@@ -89,8 +101,8 @@ class Leading:
             del self._unwanted[address]
             self._let_go(address, is_removed=is_removed)
 
-    def _yield_to(self, cluster_id: str, driver: Driver) -> None:
-        if self._yielded_in == driver.raft.current_term:
+    def _yield_to(self, cluster_id: str, driver: Driver, office: tuple[str, int]) -> None:
+        if self._yielded_in == office:
             return
         data = yield_data(cluster_id, is_chosen=False)
         try:
@@ -98,7 +110,61 @@ class Leading:
         except (NotLeaderError, OverloadedError):
             self._has_duty = True  # handing over, or full: later
         else:
-            self._yielded_in = driver.raft.current_term
+            self._yielded_in = office
+
+
+def wanted_change(
+    configuration: Configuration,
+    own_id: ServerId,
+    cluster_id: str,
+    heard: Heard,
+    unwanted: Collection[str],
+    retired: Collection[ServerId],
+) -> Change | None:
+    """Return the next change that the links call for, None if they and the members agree.
+
+    Args:
+        configuration: The one in force.
+        own_id: The leader.
+        cluster_id: Its cluster.
+        heard: The links heard lately.
+        unwanted: Addresses that the application told the leader to leave.
+        retired: Ids that were members once. An address may come back, an identity may not.
+    """
+    members = {address_of(server_id): server_id for server_id in configuration.servers}
+    own_address = address_of(own_id)
+    for address in unwanted:
+        if address in members and address != own_address:
+            return Change(members[address], None)
+    for address, link, hello in heard:
+        member = members.get(address)
+        if address in unwanted or hello.server_id in retired:
+            continue
+        if link.cluster_id not in {None, cluster_id}:
+            if hello.server_id == member:
+                return Change(member, None)  # it has joined another cluster instead
+        elif hello.server_id != member and (hello.members is None or own_address in hello.members):
+            return Change(member, hello.server_id)
+    return None
+
+
+def stronger_cluster(cluster_id: str, *, has_data: bool, heard: Heard) -> str | None:
+    """Return the cluster to yield to, None to stay: one with data never yields by itself.
+
+    Only a cluster whose leader is heard counts: that one lives, and can add
+    those that come over. Between two empty ones the larger id yields.
+    """
+    if has_data:
+        return None
+    stronger = [
+        (not hello.has_data, link.cluster_id)
+        for _, link, hello in heard
+        if link.cluster_id is not None
+        and link.cluster_id != cluster_id
+        and hello.is_leader
+        and (hello.has_data or link.cluster_id < cluster_id)
+    ]
+    return min(stronger)[1] if stronger else None
 
 
 def _carry_out(change: Change, driver: Driver) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from webraft_web.core.entry import ServerId, address_of, make_server_id
-from webraft_web.greeting import Hello
+from webraft_web.server.greeting import Hello
 from webraft_web.storage.base import Identity
 
 SILENCES: int = 5

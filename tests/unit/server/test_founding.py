@@ -1,8 +1,8 @@
 """Cold starts decided without I/O: the same things heard at the same times give the same decisions."""
 
 from webraft_web.core.entry import make_server_id
-from webraft_web.founding import WAIT, Acquaintances, Decision, Founding, cluster_named_after
-from webraft_web.greeting import Hello
+from webraft_web.server.founding import WAIT, Acquaintances, Decision, Founding, cluster_named_after
+from webraft_web.server.greeting import Hello
 from webraft_web.storage.base import Identity
 
 PATIENCE_MS = 200

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from webraft_web import greeting
 from webraft_web.clock import Clock
 from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import (
@@ -30,9 +29,10 @@ from webraft_web.core.message import (
     Propose,
 )
 from webraft_web.core.role import Role
-from webraft_web.founding import cluster_named_after
-from webraft_web.leading import Leading
-from webraft_web.server import Server
+from webraft_web.server import greeting
+from webraft_web.server.founding import cluster_named_after
+from webraft_web.server.leading import Leading
+from webraft_web.server.server import Server
 from webraft_web.wire import decode_message, encode_message
 
 MAX_INBOX: Final = 10_000

@@ -4,7 +4,7 @@ import asyncio
 
 from tests.unit.in_process import Network, leader_of, leaders, servers
 from webraft_web.clock import AsyncioClock
-from webraft_web.own_time import OwnTime
+from webraft_web.server.own_time import OwnTime
 from webraft_web.testing import run
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Protocol
 
-from webraft_web.application import Application, Place
 from webraft_web.clock import Clock
 from webraft_web.core.config import Config
 from webraft_web.core.entry import (
@@ -37,12 +36,14 @@ from webraft_web.core.ready import RestoredState
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
 from webraft_web.emitter import Listeners
-from webraft_web.founding import Acquaintances, Founding
-from webraft_web.leader_duties import is_void
-from webraft_web.pending import PendingProposals, Settled
+from webraft_web.server.application import Application, Place
+from webraft_web.server.founding import Acquaintances, Founding
+from webraft_web.server.pending import PendingProposals, Settled
+from webraft_web.server.timeouts import OverridableTimeouts
 from webraft_web.storage.base import Batch, Identity, Storage, StoredState
-from webraft_web.timeouts import OverridableTimeouts
 
+CHOSEN = "!"
+"""Ends the data of a YIELD entry that the application chose: its own data does not make that void."""
 MIN_MEND_MS = 2000
 MIN_DEMOTE_MS = 10_000
 """See `core.config.Config`; longer where the timeouts are."""
@@ -305,9 +306,9 @@ class Server:
             self._outlet.wake()
 
     def yield_cluster(
-        self, data: str, settled: Callable[[WebraftError | None], None], timeout_ms: float
+        self, cluster_id: str, settled: Callable[[WebraftError | None], None], timeout_ms: float
     ) -> None:
-        """Propose to dissolve this cluster; settled once this server has started afresh."""
+        """Propose to give this cluster up for another; settled once this server has started afresh."""
 
         def appended(outcome: Committed | WebraftError) -> None:
             if isinstance(outcome, WebraftError) and settled in self._yielding:
@@ -316,6 +317,7 @@ class Server:
 
         self.refuse_if_over()
         self._yielding.append(settled)
+        data = yield_data(cluster_id, is_chosen=True)
         self.propose(data, EntryKind.YIELD, appended, timeout_ms)
 
     def refuse_if_over(self) -> None:
@@ -393,7 +395,7 @@ class Server:
         assert self.driver is not None, "entries are applied by a driver"
         raft = self.driver.raft
         cluster_id = self.identity.cluster_id
-        if cluster_id is None or is_void(entry, cluster_id, raft.first_command_index):
+        if cluster_id is None or _is_void(entry, cluster_id, raft.first_command_index):
             return
         self.dissolved[cluster_id] = None
         self._application.hold()
@@ -441,6 +443,20 @@ class _Compactable:
         return min(
             [index, *(peer.match_index for peer in leadership.progress.values() if peer.is_recently_active)]
         )
+
+
+def yield_data(cluster_id: str, *, is_chosen: bool) -> str:
+    """Return the data of a YIELD entry."""
+    return cluster_id + CHOSEN if is_chosen else cluster_id
+
+
+def _is_void(entry: Entry, cluster_id: str, first_command_index: int) -> bool:
+    """Tell whether a YIELD entry is void: it names its own cluster, or a command precedes it."""
+    is_chosen = entry.data.endswith(CHOSEN)
+    if entry.data == yield_data(cluster_id, is_chosen=is_chosen):
+        return True
+    # What the application itself gives up may hold data.
+    return not is_chosen and 0 < first_command_index < entry.index
 
 
 def _random_id() -> str:
