@@ -37,7 +37,7 @@ from webraft_web.server.timeouts import OverridableTimeouts
 from webraft_web.server.transfer import Transfer
 from webraft_web.storage.base import Storage
 from webraft_web.storage.memory import MemoryStorage
-from webraft_web.wire import MAX_ID_LENGTH
+from webraft_web.wire import MAX_ID_LENGTH, MAX_SERVERS
 
 STATES: Final = {
     Role.LEADER: "leader",
@@ -226,6 +226,7 @@ class RaftInterface(Emitter):
             BadArgumentError: No server of such a cluster has been heard.
             NotLeaderError, OutcomeUnknownError: As for `propose`.
         """
+        self._server.refuse_if_over()
         others = self._server.other_clusters()
         if cluster_id not in others:
             raise BadArgumentError(
@@ -438,4 +439,7 @@ def _member_list(members: Iterable[str], address: str | None) -> list[str]:
             raise ConfigError(f"members must be a list of addresses, but {repr(member)[:80]} is none")
     if address is None or address not in result:
         raise ConfigError(f"members must include this server's own address {address!r}, got {result}")
-    return list(dict.fromkeys(result))
+    result = list(dict.fromkeys(result))
+    if len(result) > MAX_SERVERS:
+        raise ConfigError(f"a cluster has at most {MAX_SERVERS} members, got {len(result)}")
+    return result

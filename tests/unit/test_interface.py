@@ -292,6 +292,8 @@ def test_closing_is_idempotent_and_settles_what_is_pending():
             await pending
         with pytest.raises(LocalProtocolError, match="closed"):
             await leader.propose("y")
+        with pytest.raises(LocalProtocolError, match="closed"):
+            await leader.yield_to("elsewhere")
         with pytest.raises(LocalProtocolError):
             leader.join("z")
         leader.got_data("b", [])

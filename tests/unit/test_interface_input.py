@@ -296,6 +296,16 @@ def test_members_are_a_list_of_addresses(members):
     run(main())
 
 
+def test_members_are_not_more_than_servers_accept_of_each_other():
+    """Else every greeting would be refused, and the cluster never founded."""
+
+    async def main():
+        with pytest.raises(ConfigError, match="at most"):
+            RaftInterface("a", members=["a", *map(str, range(10_000))])
+
+    run(main())
+
+
 @pytest.mark.parametrize("sender", [[], {}, None, 7, b"b"])
 def test_a_sender_that_is_no_text_is_ignored(sender):
     """Like any other that is not linked."""
