@@ -166,6 +166,7 @@ class Driver:
             self._must_flush_again = True
             return
         self._is_flushing = True
+        self._is_flush_scheduled = False  # what it was for is done now
         try:
             now_ms = self._clock.now_ms()
             self._proposals.submit(now_ms)
@@ -281,8 +282,9 @@ class Driver:
         self.flush()
 
     def _flush_scheduled(self) -> None:
-        self._is_flush_scheduled = False
-        self.flush()
+        if self._is_flush_scheduled:
+            self._is_flush_scheduled = False
+            self.flush()
 
     def _rejected(self, message: Message, error: RemoteProtocolError) -> None:
         self.rejected_messages += 1

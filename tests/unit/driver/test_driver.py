@@ -346,6 +346,26 @@ def test_a_refused_message_is_counted_and_changes_nothing() -> None:
     run(main())
 
 
+def test_a_flush_saves_the_one_at_the_end_of_the_turn() -> None:
+    """What was to be done then is done; what comes after it is not forgotten."""
+
+    async def main() -> None:
+        cluster = Cluster(1)
+        driver = (await cluster.leader()).driver
+        await settle()
+        batches: list[int] = []
+        driver._on_batch = lambda: batches.append(driver.raft.commit_index)
+        driver.flush_soon()
+        driver.flush()
+        await asyncio.sleep(0)
+        assert len(batches) == 1
+        driver.flush_soon()
+        await asyncio.sleep(0)
+        assert len(batches) == 2
+
+    run(main())
+
+
 def test_messages_may_be_delivered_while_they_are_being_sent() -> None:
     """A transport within one process that delivers synchronously is safe."""
 
