@@ -8,7 +8,9 @@ inputs give the same outputs, and mypyc compiles these files unchanged.
 Read in this order: `entry` and `message` (the vocabulary), `raft` (the server:
 roles, terms, votes), `leadership` (what only a leader has), `following` (what a
 follower does with what its leader sends), then what they lean on: `log`,
-`progress`, `quorum`, `reads`, `membership`, `tending`, `campaign`.
+`progress`, `quorum`, `reads`, `membership`, `tending`, `campaign`, `requests`.
+`validation` guards the way in, `batches` fills the way out (`ready`), and an
+`observer` follows without taking part.
 
 Section numbers are those of Ongaro's dissertation (2014).
 """

@@ -2,7 +2,8 @@
 
 Made anew with every election and dropped when it ends (Fig. 3.1, volatile state
 on leaders). It appends, replicates (§3.5), commits (§3.6.2), serves reads
-(§6.4), hands over (§3.10) and tends the membership (chapter 4).
+(§6.4), hands over (§3.10) and changes the membership (chapter 4); when to do so
+by itself, `tending` says.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ def can_go_on(leadership: Leadership, heard: list[ServerId]) -> bool:
     """Tell whether those heard commit, or would after a change that this leader may make alone.
 
     Unlike elsewhere, exactly half of the voters silent does not depose a
-    leader: it may still shrink the configuration to those it hears. With a
-    change under way it may only go back, so a majority of what is committed
-    has to answer: otherwise the silent ones may have elected another.
+    leader: it may still shrink the configuration to those it hears, once an
+    entry of its term is committed. With a change under way it may only go back,
+    so a majority of what is committed has to answer: otherwise the silent ones
+    may have elected another.
 
     Args:
         leadership: The leader's.
@@ -33,7 +34,7 @@ def can_go_on(leadership: Leadership, heard: list[ServerId]) -> bool:
     if is_quorum(log.configuration.voters, heard):
         return True
     if log.configuration_index <= log.commit_index:
-        return 2 * len(heard) >= len(log.configuration.voters)
+        return leadership.has_committed_in_term and 2 * len(heard) >= len(log.configuration.voters)
     answering = [one for one, peer in leadership.progress.items() if peer.is_recently_active]
     committed = log.configuration_at(log.commit_index)
     return is_quorum(committed.voters, [leadership.raft.server_id, *answering])

@@ -361,6 +361,14 @@ def test_half_the_voters_silent_do_not_depose_a_leader(voters: str, answering: s
     assert not server.raft.is_leader
 
 
+def test_half_the_voters_silent_depose_a_leader_that_has_committed_nothing_yet() -> None:
+    """It may not shrink the configuration yet (§4.1), and would keep its clients waiting for nothing."""
+    server = leading(voters="ab")
+    server.raft.propose(["waiting"])
+    server.pass_time(TIMEOUT_MS)
+    assert not server.raft.is_leader
+
+
 def test_without_check_quorum_a_leader_stays_alone() -> None:
     """The option leaves the basic algorithm as it was."""
     server = established(check_quorum=False)
