@@ -35,10 +35,27 @@ Without a suite, all of them run:
 
 Whatever follows the suites goes to pytest: python3 tests unit -k election -x
 Files do, too:                              python3 tests tests/unit/test_wire.py
+
+Programs that take arguments of their own, such as --help:
+  scenarios    etcd's interaction scenarios, or those of a folder
+  simulate     whole clusters on a virtual clock, under faults, from a seed
+  histories    are recorded client histories linearizable?
+  mutations    does the suite notice deliberate bugs?
+  fuzz         hostile input, guided by coverage
+  model        the TLA+ model of one server per browser
 """
 
 CHECKED = ("lint", "types", "js")
 TESTED = ("unit", "pyodide", "pyodide-next", "tabs")
+PROGRAMS = {
+    "scenarios": "tests.scenarios.command",
+    "simulate": "tests.simulator.command",
+    "histories": "tests.histories.command",
+    "mutations": "tests.mutations.command",
+    "fuzz": "tests.fuzz.command",
+    "model": "tests.model.command",
+}
+"""The modules whose `main` each of the programs is."""
 _NOTHING_COLLECTED = 5
 _INTERRUPTED = 130
 _GRACE_S = 20
@@ -111,6 +128,8 @@ def _suite_of(path: Path) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for; returns the exit code."""
+    if arguments and arguments[0] in PROGRAMS:
+        return _run_program(*arguments)
     if {"-h", "--help"} & set(arguments):
         say(USAGE)
         return 0
@@ -143,6 +162,20 @@ def main(arguments: Sequence[str]) -> int:
         code = 1
     say(f"\n{time.monotonic() - begun:.0f} s\n{total}")
     return code or bool(total.failed)
+
+
+def _run_program(name: str, *arguments: str) -> int:
+    """Run one of the programs in the tests' environment; returns its exit code."""
+    try:
+        python = set_up(Plan(suites=["unit"]))
+        start = setup.program(python, PROGRAMS[name])
+        environment = {**os.environ, **setup.ENVIRONMENT}
+        return subprocess.run([*start, *arguments], check=False, env=environment).returncode
+    except SetupError as error:
+        say(f"\n{error}\n")
+        return 1
+    except KeyboardInterrupt:  # the program got it too, and has said so
+        return _INTERRUPTED
 
 
 def set_up(plan: Plan) -> Path:

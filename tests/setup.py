@@ -148,6 +148,12 @@ def pytest_options(suite: str, *, is_whole: bool) -> list[str]:
     return [*options, "--numprocesses=auto"] if suite == "unit" and is_whole else options
 
 
+def program(python: Path, module: str) -> list[str]:
+    """Return the command line that runs a module's `main`, on the installed wheel."""
+    start = f"import sys, webraft_web; sys.path.append({str(ROOT)!r}); from {module} import main"
+    return [str(python), "-P", "-c", f"{start}; sys.exit(main(sys.argv[1:]))"]
+
+
 def _is_debian() -> bool:
     try:
         return platform.freedesktop_os_release()["ID"] == "debian" and shutil.which("apt-get") is not None
