@@ -268,8 +268,8 @@ class BrowserJournal:
         ranges = json.dumps(list(discard)) if discard else ""
         self._call("add", lambda error, _: done(error), position, text, ranges, strict)
 
-    def has(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
-        self._call("has", lambda error, is_taken: done(error or bool(is_taken)), position)
+    def reaches(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
+        self._call("reaches", lambda error, is_taken: done(error or bool(is_taken)), position)
 
     def close(self) -> None:
         if self._proxy is not None:

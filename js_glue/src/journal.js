@@ -37,7 +37,8 @@ const START = 0;
  * @property {(call: number, position: number, text: string, discard: string, isStrict: boolean) => void} add
  *   Writes `text` at `position`, which must be free, and deletes the ranges in `discard` (a JSON
  *   array of [first, last], or ""): both or neither. `isStrict` waits for the disk.
- * @property {(call: number, position: number) => void} has Answers whether `position` is taken.
+ * @property {(call: number, position: number) => void} reaches Answers whether `position`, or any after
+ *   it, is taken.
  * @property {() => void} close Nothing is answered afterwards; what is under way may still be written.
  */
 
@@ -184,11 +185,11 @@ class OpenJournal {
    * @param {number} call
    * @param {number} position
    */
-  has(call, position) {
+  reaches(call, position) {
     this.#read(
       call,
-      (store) => [store.count(position)],
-      ([count]) => this.#answer(call, "", count > 0),
+      (store) => [store.getKey(IDBKeyRange.lowerBound(position))],
+      ([taken]) => this.#answer(call, "", taken !== undefined),
     );
   }
 

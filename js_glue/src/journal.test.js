@@ -42,7 +42,7 @@ class Client {
     return [failure, text && JSON.parse(text)];
   };
   /** @param {number} position */
-  has = (position) => this.ask((call) => this.journal.has(call, position));
+  reaches = (position) => this.ask((call) => this.journal.reaches(call, position));
   /**
    * @param {number} position
    * @param {string} text
@@ -91,7 +91,8 @@ test("adding discards ranges in the same transaction", async () => {
   for (let position = 1; position <= 6; position++) await client.add(position, `${position}`);
   await client.add(7, "all", "[[1,2],[4,6]]");
   for (const [position, isTaken] of Object.entries([false, false, true, false, false, false, true])) {
-    assert.deepEqual(await client.has(Number(position) + 1), ["", isTaken]);
+    const [failure] = await client.add(Number(position) + 1, "");
+    assert.match(failure, isTaken ? /^ConstraintError: / : /^$/);
   }
 });
 
@@ -106,11 +107,12 @@ test("loading begins at the last record that discarded others, however much was 
   ]);
 });
 
-test("a position can be asked for", async () => {
+test("one can ask how far it reaches, whatever was discarded on the way", async () => {
   const client = await open("x");
-  await client.add(1, "");
-  assert.deepEqual(await client.has(1), ["", true]);
-  assert.deepEqual(await client.has(2), ["", false]);
+  for (let position = 1; position <= 3; position++) await client.add(position, "", "[[1,2]]");
+  assert.deepEqual(await client.reaches(1), ["", true]);
+  assert.deepEqual(await client.reaches(3), ["", true]);
+  assert.deepEqual(await client.reaches(4), ["", false]);
 });
 
 test("every transaction commits in the task that began it", async () => {
@@ -128,7 +130,7 @@ test("every transaction commits in the task that began it", async () => {
     return transaction;
   };
   try {
-    const answers = [client.load(), client.add(1, "a"), client.has(1)];
+    const answers = [client.load(), client.add(1, "a"), client.reaches(1)];
     assert.deepEqual([...commits].sort(), ["readonly", "readwrite"]);
     await Promise.all(answers);
   } finally {

@@ -31,9 +31,16 @@ class Browser:
     def page(self):
         return JournalStorage(self.journal.open(self._turns.append), runner="tab")
 
-    def settle(self):
+    def settle(self, turns=()):
+        self._turns.extend(turns)
         while self._turns:
             self._turns.pop(0)()
+
+    def take_turns(self):
+        """Take what is due out of the loop: a page that sleeps runs it once it wakes."""
+        turns = list(self._turns)
+        self._turns.clear()
+        return turns
 
     def ask(self, call, *args):
         """Make one call and return what it answers."""
@@ -141,6 +148,23 @@ def test_no_checkpoint_ever_discards_a_takeover(browser):
     assert set(taken) < set(browser.journal.records)
     assert isinstance(browser.ask(zombie.persist, Batch(entries=entries(1, 1))), FencedError)
     assert comparable(browser.stored()).snapshot[0] == 5
+
+
+def test_a_takeover_that_slept_after_reading_reads_again(browser):
+    """What it read is superseded, and the position it wants may be free once more: it counts for nothing."""
+    awake = browser.runner()
+    browser.ask(awake.persist, FIRST)
+    sleeper, found = browser.page(), []
+    sleeper.take_over(found.append)
+    asleep = browser.take_turns()
+    for index in range(1, 6):
+        assert browser.ask(awake.persist, Batch(entries=entries(index, index))) is None
+    assert browser.ask(awake.persist, Batch(snapshot=snapshot(5))) is None
+    browser.settle(asleep)
+    assert [comparable(state).snapshot[0] for state in found] == [5]
+    assert isinstance(browser.ask(awake.persist, Batch()), FencedError)
+    assert browser.ask(sleeper.persist, Batch(entries=entries(6, 6))) is None
+    assert browser.stored().entries == tuple(entries(6, 6))
 
 
 def test_a_snapshot_leaves_one_record_and_the_takeovers(browser):

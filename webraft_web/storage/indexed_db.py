@@ -50,7 +50,9 @@ class JournalStorage:
         """Fence off every earlier writer, and hand over exactly what was stored until then.
 
         When another writer gets in between, the journal is read and taken over
-        once more: every retry means that somebody else made progress.
+        once more: every retry means that somebody else made progress. It does not
+        always collide: a checkpoint may have discarded what stood at the position
+        meant for the takeover, so that is the last one, or it counts for nothing.
         """
 
         def loaded(records: list[tuple[int, str]] | StorageError) -> None:
@@ -64,6 +66,12 @@ class JournalStorage:
                 return
 
             def added(error: StorageError | None) -> None:
+                if error is None:
+                    self._check_fence(journal.next_position, checked)
+                else:
+                    checked(error)
+
+            def checked(error: StorageError | None) -> None:
                 if isinstance(error, FencedError):
                     self.take_over(done)
                 elif error is not None:
@@ -112,4 +120,4 @@ class JournalStorage:
             else:
                 done(None)
 
-        self._store.has(position, answered)
+        self._store.reaches(position, answered)

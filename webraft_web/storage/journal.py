@@ -77,8 +77,8 @@ class JournalStore(Protocol):
             done: Called once it is durable, or why it is not.
         """
 
-    def has(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
-        """Tell whether `position` is taken, as of a moment after the call."""
+    def reaches(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
+        """Tell whether `position`, or any after it, is taken, as of a moment after the call."""
 
     def close(self) -> None:
         """Let go. What is under way may still be written; idempotent."""

@@ -88,9 +88,9 @@ class MemoryJournalStore:
                     self._journal.records.pop(superseded, None)
         self._answer(lambda: done(failure))
 
-    def has(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
+    def reaches(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
         failure = self._begin()
-        is_taken = position in self._journal.records
+        is_taken = any(taken >= position for taken in self._journal.records)
         self._answer(lambda: done(failure or is_taken))
 
     def close(self) -> None:

@@ -318,9 +318,9 @@ class _TabStore(MemoryJournalStore):
         if self._tab.acts():
             super().add(position, text, discard=discard, strict=strict, done=done)
 
-    def has(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
+    def reaches(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
         if self._tab.acts():
-            super().has(position, done)
+            super().reaches(position, done)
 
 
 class _TabClock:
