@@ -14,13 +14,16 @@ from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
 class RaftLog:
     """Entries `first_index..last_index`, preceded by a snapshot.
 
-    Invariants: snapshot.last_index <= applied_index <= handed_out_index <=
-    commit_index <= last_index; snapshot.last_index <= persisted_index <= last_index.
+    Invariants: first_index - 1 <= snapshot.last_index <= applied_index <= handed_out_index <=
+    commit_index <= last_index; first_index - 1 <= persisted_index <= last_index.
     """
 
     def __init__(self, snapshot: Snapshot | None, entries: Sequence[Entry]) -> None:
         self.snapshot = snapshot or Snapshot(0, 0, Configuration())
+        """What servers are sent that lack what is compacted: as of the index before the oldest
+        entry, or of a later one that is applied, if the application offers that instead."""
         self._base = self.snapshot.last_index
+        self._base_term = self.snapshot.last_term
         self._entries: list[Entry] = []
         self._configurations: list[tuple[int, Configuration]] = [(self._base, self.snapshot.configuration)]
         self.size = 0
@@ -47,13 +50,13 @@ class RaftLog:
 
     @property
     def last_term(self) -> int:
-        return self._entries[-1].term if self._entries else self.snapshot.last_term
+        return self._entries[-1].term if self._entries else self._base_term
 
     def term_at(self, index: int) -> int | None:
         """Return the term of the entry at `index`; None if it is compacted or not there yet."""
         position = index - self._base - 1
         if position == -1:
-            return self.snapshot.last_term
+            return self._base_term
         if 0 <= position < len(self._entries):
             return self._entries[position].term
         return None
@@ -249,6 +252,7 @@ class RaftLog:
     def _rebase(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._base = snapshot.last_index
+        self._base_term = snapshot.last_term
         later = [item for item in self._configurations if item[0] > self._base]
         self._configurations = [(self._base, snapshot.configuration), *later]
         self.persisted_index = max(self.persisted_index, self._base)
