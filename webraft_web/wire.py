@@ -13,18 +13,20 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from webraft_web.core import message as m
+from webraft_web.core import validation
 from webraft_web.core.entry import Configuration, Entry, EntryKind, HardState, Snapshot
 from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.message import Message
 from webraft_web.core.ready import Feed
+from webraft_web.core.validation import seen
 from webraft_web.storage.base import Batch, Identity
 
 WIRE_VERSION: Final = 1
 """Raised whenever a list changes its meaning; peers of another version are refused."""
 
-MAX_INTEGER: Final = 2**53 - 1
+MAX_INTEGER: Final = validation.MAX_NUMBER
 """What JavaScript's numbers carry exactly."""
-MAX_ID_LENGTH: Final = 1024
+MAX_ID_LENGTH: Final = validation.MAX_ID_LENGTH
 MAX_SERVERS: Final = 1024
 MAX_ENTRIES: Final = 65_536
 """Entries, or commands, in one message; a stored batch may hold more."""
@@ -77,7 +79,7 @@ def decode_entry(value: object) -> Entry:
         type(term) is int and 0 < term <= MAX_INTEGER and type(index) is int and 0 < index <= MAX_INTEGER
     ):
         raise RemoteProtocolError(
-            f"an entry has term {_seen(term)} and index {_seen(index)}, both must be positive"
+            f"an entry has term {seen(term)} and index {seen(index)}, both must be positive"
         )
     if type(kind) is not int or not 0 <= kind < len(_KINDS):
         raise _unexpected(kind, "an entry's kind")
@@ -180,19 +182,8 @@ def decode_batch(value: object) -> Batch:
     )
 
 
-def _seen(value: object) -> str:
-    """Describe a foreign value briefly, whatever it is and however large."""
-    if type(value) is str:
-        return repr(value[:40]) if len(value) <= MAX_ID_LENGTH else f"{len(value)} characters of text"
-    if type(value) is list:
-        return f"a list of {len(value)}"
-    if value is None or type(value) is bool or (type(value) is int and abs(value) <= MAX_INTEGER):
-        return str(value)
-    return f"a value of type {type(value).__name__}"
-
-
 def _unexpected(value: object, expected: str) -> RemoteProtocolError:
-    return RemoteProtocolError(f"saw {_seen(value)}, expected {expected}")
+    return RemoteProtocolError(f"saw {seen(value)}, expected {expected}")
 
 
 def _parts(value: object, count: int, expected: str) -> list[Any]:

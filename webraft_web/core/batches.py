@@ -7,15 +7,27 @@ after `advance` and not before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from webraft_web.core.campaign import Campaign
+from webraft_web.core.entry import ServerId
 from webraft_web.core.errors import LocalProtocolError
-from webraft_web.core.message import AppendEntriesResponse, Message, PreVoteResponse, RequestVoteResponse
+from webraft_web.core.message import (
+    AppendEntriesResponse,
+    InstallSnapshot,
+    Message,
+    PreVoteResponse,
+    RequestVoteResponse,
+)
 from webraft_web.core.ready import ProposalResult, ReadState, Ready
+from webraft_web.core.validation import check_argument
 
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
+
+
+MAX_QUEUED: Final = 32_768
+"""Answers that may wait for the next batch: more than honest peers cause while one is being persisted."""
 
 
 class Batches:
@@ -29,6 +41,8 @@ class Batches:
         """A campaign whose own vote is to become durable with the next batch."""
         self._own_vote_under_way: Campaign | None = None
         self._messages: list[Message] = []
+        self._chunk_positions: dict[ServerId, int] = {}
+        """Where in `_messages` the part of a snapshot for a server is."""
         self._promises: list[Message] = []
         """Answers that claim something of the log or the vote: they come last in a batch."""
         self._is_out = False
@@ -36,12 +50,31 @@ class Batches:
         self._handed_hard_state = raft.hard_state
         self._applying_size = 0
 
+    def read_served(self, context: int, index: int) -> None:
+        """Queue the answer to a read that this server asked for."""
+        self.read_states.append(ReadState(context, index))
+
+    def send_chunk(self, message: InstallSnapshot) -> None:
+        """Queue a part of a snapshot, in place of one for the same server that has not left yet."""
+        position = self._chunk_positions.get(message.receiver)
+        if position is None:
+            self._chunk_positions[message.receiver] = len(self._messages)
+            self._messages.append(message)
+        else:
+            self._messages[position] = message
+
     def send(self, message: Message) -> None:
         """Queue a message."""
         if isinstance(message, AppendEntriesResponse | RequestVoteResponse | PreVoteResponse):
             self._promises.append(message)
         else:
             self._messages.append(message)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be handed out that what others send now has to be lost."""
+        waiting = len(self._messages) + len(self._promises)
+        return waiting + len(self.read_states) + len(self.proposal_results) >= MAX_QUEUED
 
     def has_ready(self) -> bool:
         """Whether `ready` would hand out anything."""
@@ -85,6 +118,7 @@ class Batches:
         ready = Ready()
         ready.messages = self._messages + self._promises
         self._messages = []
+        self._chunk_positions = {}
         self._promises = []
         ready.read_states = self.read_states
         self.read_states = []
@@ -134,6 +168,7 @@ class Batches:
 
     def applied_to(self, index: int) -> int:
         """Move the applied index forward; return the size of what was applied."""
+        check_argument("index", index)
         log = self._raft.log
         if not log.applied_index <= index <= log.handed_out_index:
             raise LocalProtocolError(

@@ -6,7 +6,7 @@ received are forgotten whenever another one begins.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from webraft_web.core.entry import ServerId, Snapshot
 from webraft_web.core.errors import RemoteProtocolError
@@ -21,9 +21,14 @@ from webraft_web.core.message import (
     InstallSnapshotResponse,
 )
 from webraft_web.core.ready import RefreshRequest
+from webraft_web.core.validation import check_argument
 
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
+
+
+_MAX_CHUNKS: Final = 4096
+"""Parts of a snapshot that are kept as they came."""
 
 
 class Following:
@@ -141,6 +146,8 @@ class Following:
             self._received_size = 0
         if message.offset == self._received_size:
             self._chunks.append(message.data)
+            if len(self._chunks) >= _MAX_CHUNKS:  # what many small ones take is not in their characters
+                self._chunks = ["".join(self._chunks)]
             self._received_size += len(message.data)
             if message.done:
                 data = "".join(self._chunks)
@@ -192,6 +199,8 @@ class Following:
 
     def refreshed(self, term: int, index: int, leader_id: ServerId | None) -> None:
         """Ask the leader whether the state that the application fetched is one of this cluster's."""
+        check_argument("term", term)
+        check_argument("index", index)
         if index <= self._log.commit_index:
             self._refresh_asked_index = 0  # Too old to help: ask again at the next announcement.
             return
@@ -218,6 +227,8 @@ class Following:
             return
         if self._raft.leadership is not None:
             return  # It has come to lead meanwhile: its log is the one that counts.
+        if message.entry_term > self._raft.current_term:
+            return  # The term has to be entered first, as with everything else of that leader.
         if self._log.matches(message.index, message.entry_term):
             self._log.commit_to(message.index)
             return

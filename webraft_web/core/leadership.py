@@ -9,10 +9,10 @@ by itself, `tending` says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from webraft_web.core import membership, tending
-from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId, address_of
+from webraft_web.core.entry import ENTRY_OVERHEAD, Configuration, Entry, EntryKind, ServerId, address_of
 from webraft_web.core.errors import BadArgumentError, LocalProtocolError, NotLeaderError, OverloadedError
 from webraft_web.core.message import (
     AppendEntries,
@@ -28,12 +28,10 @@ from webraft_web.core.progress import Progress, ProgressState
 from webraft_web.core.quorum import agreed_value
 from webraft_web.core.reads import PendingRead, ReadRounds
 from webraft_web.core.requests import ForwardedRequests
+from webraft_web.core.validation import check_commands
 
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
-
-_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING, EntryKind.YIELD)
-"""What is appended for the layers above; the other kinds are the leader's own."""
 
 
 class Leadership:
@@ -72,17 +70,16 @@ class Leadership:
 
     def append(self, commands: Sequence[str], kind: EntryKind) -> int:
         """Append commands and send them on; return the first one's index."""
-        if not commands or kind not in _PROPOSED:
-            raise BadArgumentError(f"cannot propose {len(commands)} entries of kind {kind!r}")
+        check_commands(commands, kind)
         if self.transferee is not None:
             raise NotLeaderError(
                 f"leadership is being handed to {self.transferee}; propose again in a moment",
                 address_of(self.transferee),
             )
-        size = sum([len(command) for command in commands])
+        size = sum([len(command) + ENTRY_OVERHEAD for command in commands])
         limit = self.raft.config.max_uncommitted_size
         # A single command larger than the limit may pass when nothing else waits.
-        if self._unapplied_size and self._unapplied_size + size > limit:
+        if (self._unapplied_size or len(commands) > 1) and self._unapplied_size + size > limit:
             raise OverloadedError(
                 f"{self._unapplied_size} characters wait to be committed and applied, {size} more "
                 f"would exceed the limit of {limit}; wait for earlier proposals"
@@ -167,7 +164,7 @@ class Leadership:
             chunk = snapshot.data[peer.chunk_offset : end]
             is_last = end >= len(snapshot.data)
         peer.is_chunk_lost = False
-        raft.send(
+        raft.batches.send_chunk(
             InstallSnapshot(
                 raft.server_id,
                 server_id,
@@ -364,8 +361,12 @@ class Leadership:
     # Reads
 
     def read(self, context: int, requester: ServerId | None) -> None:
-        """Queue a read for the next round."""
-        self.reads.waiting.append(PendingRead(context, requester))
+        """Queue a read for the next round; refuse it where too many are under way."""
+        read = PendingRead(context, requester)
+        if self.reads.is_full:
+            self._answer_read(read, 0)
+        else:
+            self.reads.waiting.append(read)
 
     def begin_read_round(self) -> None:
         """Let all reads that wait share one round of heartbeats, once this term may promise (§6.4)."""
@@ -380,7 +381,7 @@ class Leadership:
     def _answer_read(self, read: PendingRead, read_index: int) -> None:
         raft = self.raft
         if read.requester is None:
-            raft.read_served(read.context, read_index)
+            raft.batches.read_served(read.context, read_index)
         else:
             raft.send(
                 ReadIndexResponse(raft.server_id, read.requester, raft.current_term, read.context, read_index)
@@ -460,3 +461,4 @@ class Leadership:
                 )
         for server_id in [known for known in self.progress if known not in members]:
             del self.progress[server_id]
+            self.reads.forget(server_id)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from webraft_web.core.entry import Configuration, Entry, EntryKind, Snapshot
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
+from webraft_web.core.validation import check_argument
 
 
 class RaftLog:
@@ -104,6 +105,11 @@ class RaftLog:
                 break
             position += 1
         return self._entries[start:position]
+
+    def safe_entries_after(self, index: int, max_size: int) -> list[Entry]:
+        """Return what follows `index` of the entries that are committed, and persisted here."""
+        limit = min(self.commit_index, self.persisted_index)
+        return self.entries_from(index + 1, max_size, limit) if index < limit else []
 
     # Configurations
 
@@ -221,6 +227,9 @@ class RaftLog:
 
     def compact(self, index: int, data: str | None) -> Snapshot:
         """Replace everything up to `index`, which is applied, by a snapshot (chapter 5)."""
+        if data is not None and type(data) is not str:
+            raise BadArgumentError("a snapshot's data is text, or None")
+        check_argument("index", index)
         term = self.term_at(index)
         if term is None or not self._base < index <= self.applied_index:
             raise BadArgumentError(

@@ -12,12 +12,19 @@ from webraft_web.core.entry import Configuration, ServerId
 from webraft_web.core.errors import BadArgumentError
 from webraft_web.core.progress import Progress, ProgressState
 from webraft_web.core.quorum import is_quorum
+from webraft_web.core.validation import MAX_ID_LENGTH, MAX_SERVERS, is_id, seen
 
 
 def with_server(configuration: Configuration, server_id: ServerId) -> Configuration:
     """Return `configuration` with one more, non-voting, member."""
+    if not is_id(server_id):
+        raise BadArgumentError(
+            f"a server's id is text of 1 to {MAX_ID_LENGTH} characters, got {seen(server_id)}"
+        )
     if server_id in configuration.servers:
         raise BadArgumentError(f"{server_id} is a member already")
+    if len(configuration.servers) >= MAX_SERVERS:
+        raise BadArgumentError(f"there are {MAX_SERVERS} members already, and no more are allowed")
     return Configuration(configuration.voters, (*configuration.non_voting, server_id))
 
 

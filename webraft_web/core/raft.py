@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from webraft_web.core import membership
+from webraft_web.core import membership, validation
 from webraft_web.core.batches import Batches
 from webraft_web.core.campaign import Campaign, answer_vote_request
 from webraft_web.core.config import Config
@@ -38,10 +38,10 @@ from webraft_web.core.message import (
     TimeoutNow,
 )
 from webraft_web.core.quorum import VoteResult
-from webraft_web.core.ready import Feed, ReadState, Ready, RestoredState
+from webraft_web.core.ready import Feed, Ready, RestoredState
 from webraft_web.core.requests import answer_stale, step_request
 from webraft_web.core.role import Role
-from webraft_web.core.validation import check_acknowledged, check_confirmed, check_message, check_not_leading
+from webraft_web.core.validation import check_argument, check_message
 
 _IDLE_MS: Final = 3_600_000
 """How far ahead the deadline lies when nothing is due."""
@@ -142,6 +142,7 @@ class Raft:
         Raises:
             LocalProtocolError: If `now_ms` is before that of an earlier call.
         """
+        check_argument("now_ms", now_ms)
         if now_ms < self.now_ms:
             raise LocalProtocolError(
                 f"time ran backwards, from {self.now_ms} to {now_ms} ms; pass a monotonic clock"
@@ -224,16 +225,14 @@ class Raft:
         campaign = Campaign(is_pre_vote, is_transfer)
         self._campaign = campaign
         self.batches.own_vote = campaign
-        log = self.log
+        log, own_id = self.log, self.server_id
         for voter in log.configuration.voters:
-            if voter == self.server_id:
+            if voter == own_id:
                 continue
             if is_pre_vote:
-                self.send(PreVote(self.server_id, voter, term, log.last_index, log.last_term))
+                self.send(PreVote(own_id, voter, term, log.last_index, log.last_term))
             else:
-                self.send(
-                    RequestVote(self.server_id, voter, term, log.last_index, log.last_term, is_transfer)
-                )
+                self.send(RequestVote(own_id, voter, term, log.last_index, log.last_term, is_transfer))
 
     def _count_vote(self, message: RequestVoteResponse | PreVoteResponse) -> None:
         """Count an answer to the round of votes that is under way, and to no other."""
@@ -246,7 +245,8 @@ class Raft:
     def _record_vote(self, voter: ServerId, vote_granted: bool) -> None:
         campaign = self._campaign
         assert campaign is not None, "votes are counted in a campaign"
-        campaign.record(voter, vote_granted)
+        if voter in self.log.configuration.voters:
+            campaign.record(voter, vote_granted)
         result = campaign.result(self.log.configuration)
         if result is VoteResult.WON:
             if campaign.is_pre_vote:
@@ -269,22 +269,23 @@ class Raft:
     def step(self, message: Message) -> None:
         """Handle one message from another server.
 
+        Beyond `MAX_QUEUED` answers that no `ready` has taken it is lost, as on a network.
+
         Raises:
             RemoteProtocolError: If the message is malformed, not for this server or
                 contradicts what is certain. Nothing has changed then.
         """
         check_message(message, self.server_id, self.current_term)
-        if step_request(self, message):
+        if self.batches.is_full or step_request(self, message):
             return
         if message.term < self.current_term:
             answer_stale(self, message)
             return
         self._check_content(message)
         if message.term > self.current_term:
-            if isinstance(message, RequestVote | PreVote) and self._is_leader_alive:
-                is_transfer = isinstance(message, RequestVote) and message.is_transfer
-                if not is_transfer:
-                    return
+            is_transfer = isinstance(message, RequestVote) and message.is_transfer
+            if isinstance(message, RequestVote | PreVote) and not is_transfer and self._is_leader_alive:
+                return
             if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
                 self.become_follower(message.term, message.sender)
             elif not isinstance(message, PreVote | PreVoteResponse) or (
@@ -297,13 +298,13 @@ class Raft:
         """Refuse what contradicts what this server knows for certain."""
         if isinstance(message, AppendEntries | Heartbeat | InstallSnapshot):
             if message.term == self.current_term and self.leadership is not None:
-                check_not_leading(message)
+                validation.check_not_leading(message)
             self.following.check(message)
         elif self.leadership is not None and message.term == self.current_term:
             if isinstance(message, AppendEntriesResponse) and message.success:
-                check_acknowledged(message, self.log.last_index)
+                validation.check_acknowledged(message, self.log.last_index)
             elif isinstance(message, HeartbeatResponse):
-                check_confirmed(message, self.leadership.reads.newest)
+                validation.check_confirmed(message, self.leadership.reads.newest)
 
     def _step_current(self, message: Message) -> None:
         """Handle a message that may count in the current term, by what it is."""
@@ -369,6 +370,8 @@ class Raft:
         Raises:
             NotLeaderError: No leader is known. Nothing was sent.
         """
+        check_argument("request_id", request_id)
+        validation.check_commands(commands, kind)
         leader_id = self._other_leader()
         self.send(Propose(self.server_id, leader_id, self.current_term, request_id, list(commands), kind))
 
@@ -381,6 +384,7 @@ class Raft:
         Raises:
             NotLeaderError: No leader is known.
         """
+        check_argument("context", context)
         if self.leadership is not None:
             self.leadership.read(context, None)
         else:
@@ -456,11 +460,11 @@ class Raft:
 
         Entries are committed and persisted here; the snapshot if they are compacted.
         """
+        check_argument("index", index)
         log = self.log
         if index < log.snapshot.last_index:
             return log.snapshot
-        limit = min(log.commit_index, log.persisted_index)
-        entries = log.entries_from(index + 1, max_size, limit) if index < limit else []
+        entries = log.safe_entries_after(index, max_size)
         return Feed(self.current_term, self.leader_id, index, entries, log.configuration)
 
     # Batches
@@ -468,10 +472,6 @@ class Raft:
     def send(self, message: Message) -> None:
         """Queue a message for the next batch; called by the parts of this server only."""
         self.batches.send(message)
-
-    def read_served(self, context: int, index: int) -> None:
-        """Report a read with the next batch; called by the parts of this server only."""
-        self.batches.read_states.append(ReadState(context, index))
 
     def has_ready(self) -> bool:
         """Whether `ready` would hand out anything."""

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from webraft_web.core.entry import ServerId
 from webraft_web.core.quorum import agreed_value
 
-_MAX_WAITING: Final = 10_000
+MAX_READS: Final = 10_000
+"""Reads under way in a leader: more than honest peers, who ask again only after a while, ask for."""
 
 
 class PendingRead(NamedTuple):
@@ -33,6 +34,8 @@ class ReadRounds:
     def __init__(self) -> None:
         self.waiting: list[PendingRead] = []
         """Not in a round yet."""
+        self._count = 0
+        """Of the reads in rounds."""
         self.newest = 0
         """Number of the newest round; goes out with every heartbeat."""
         self._rounds: deque[_Round] = deque()
@@ -40,19 +43,24 @@ class ReadRounds:
 
     @property
     def is_full(self) -> bool:
-        """Whether others' reads are to be refused: more wait than an honest peer asks for at once."""
-        return len(self.waiting) >= _MAX_WAITING
+        """Whether further reads are to be refused."""
+        return len(self.waiting) + self._count >= MAX_READS
 
     def begin(self, read_index: int) -> None:
         """Start a round for everything that waits."""
         self.newest += 1
         self._rounds.append(_Round(self.newest, read_index, self.waiting))
+        self._count += len(self.waiting)
         self.waiting = []
 
     def confirm(self, server_id: ServerId, number: int) -> None:
         """Note that a server answered round `number`, and with it all before."""
         if number > self._confirmed.get(server_id, 0):
             self._confirmed[server_id] = number
+
+    def forget(self, server_id: ServerId) -> None:
+        """Drop what a server that is no member any more has confirmed."""
+        self._confirmed.pop(server_id, None)
 
     def released(self, voters: tuple[ServerId, ...]) -> list[tuple[PendingRead, int]]:
         """Take the reads that a majority has confirmed, each with its read index."""
@@ -62,6 +70,7 @@ class ReadRounds:
         found: list[tuple[PendingRead, int]] = []
         while self._rounds and self._rounds[0].number <= agreed:
             done = self._rounds.popleft()
+            self._count -= len(done.reads)
             found.extend([(read, done.read_index) for read in done.reads])
         return found
 
@@ -72,4 +81,5 @@ class ReadRounds:
             reads = reads + under_way.reads
         self.waiting = []
         self._rounds.clear()
+        self._count = 0
         return reads

@@ -41,13 +41,13 @@ def step_request(raft: Raft, message: Message) -> bool:
             ProposalResult(message.request_id, message.entry_term, message.first_index, message.reason)
         )
     elif isinstance(message, ReadIndexResponse):
-        raft.read_served(message.request_id, message.index)
+        raft.batches.read_served(message.request_id, message.index)
     elif isinstance(message, ConfirmRefreshResponse):
         raft.following.handle_confirm_refresh_response(message)
     elif isinstance(message, Propose):
         raft.send(_answer_propose(raft, message))
     elif isinstance(message, ReadIndex):
-        if raft.leadership is not None and not raft.leadership.reads.is_full:
+        if raft.leadership is not None:
             raft.leadership.read(message.request_id, message.sender)
         else:
             raft.send(

@@ -9,11 +9,11 @@ for what only makes sense together (indexes that follow on, terms that never fal
 # Messages are what others made of them, so the declared types are what is checked here, not what is known.
 # mypy: disable-error-code="unreachable, redundant-expr"
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from webraft_web.core.entry import ENTRY_OVERHEAD, Configuration, Entry, EntryKind
-from webraft_web.core.errors import RemoteProtocolError
+from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
 from webraft_web.core.message import (
     AppendEntries,
     AppendEntriesResponse,
@@ -37,8 +37,12 @@ from webraft_web.core.message import (
 
 MAX_NUMBER: Final = 2**53 - 1
 """The largest integer that every party can carry."""
+MAX_REACHED: Final = 2**52
+"""Nobody makes a server's term or log reach further: it still has to count on, within MAX_NUMBER."""
 MAX_TERM_LEAP: Final = 2**32
 """No server is ever this many elections behind; a larger leap is an attack or a defect."""
+MAX_ID_LENGTH: Final = 1024
+"""Characters of a server id."""
 MAX_REASON: Final = 100
 """Characters of a reason."""
 MAX_SERVERS: Final = 1000
@@ -46,42 +50,87 @@ MAX_SERVERS: Final = 1000
 _KINDS_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING, EntryKind.YIELD)
 
 
+def seen(value: object) -> str:
+    """Describe a foreign value briefly, whatever it is, however large and however deep."""
+    if type(value) is str:
+        return repr(value[:40]) if len(value) <= MAX_ID_LENGTH else f"{len(value)} characters of text"
+    if type(value) is list:
+        return f"a list of {len(value)}"
+    if value is None or type(value) is bool or (type(value) is int and abs(value) <= MAX_NUMBER):
+        return str(value)
+    if type(value) is EntryKind:
+        return value.name
+    return f"a value of type {type(value).__name__}"
+
+
+def check_commands(commands: Sequence[str], kind: EntryKind) -> None:
+    """Raise BadArgumentError unless these may be proposed: others would refuse the entries."""
+    if not isinstance(kind, EntryKind) or kind not in _KINDS_PROPOSED:
+        raise BadArgumentError(f"kind is {seen(kind)}, expected COMMAND, HOUSEKEEPING or YIELD")
+    if not isinstance(commands, list | tuple) or not commands:
+        raise BadArgumentError(f"commands are {seen(commands)}, expected a list that is not empty")
+    for command in commands:
+        if type(command) is not str:
+            raise BadArgumentError(f"a command is {seen(command)}, expected text")
+
+
+def check_argument(name: str, value: int) -> None:
+    """Raise BadArgumentError unless `value` is an integer that messages and stores can carry."""
+    if not _is_number(value):
+        raise BadArgumentError(f"{name} is {seen(value)}, expected an integer from 0 to 2**53 - 1")
+
+
 def _refuse(message: Message, what: str) -> None:
-    raise RemoteProtocolError(f"{type(message).__name__} from {message.sender!r:.100}: {what:.300}")
+    raise RemoteProtocolError(f"{type(message).__name__} from {seen(message.sender)}: {what}")
 
 
 def _is_number(value: object) -> bool:
     return type(value) is int and 0 <= value <= MAX_NUMBER
 
 
+def is_id(value: object) -> bool:
+    """Tell whether a value can be a server's id."""
+    return type(value) is str and 0 < len(value) <= MAX_ID_LENGTH
+
+
 def _check_numbers(message: Message, **numbers: object) -> None:
     for name, value in numbers.items():
         if not _is_number(value):
-            _refuse(message, f"{name} is {value!r}, expected an integer from 0 to 2**53 - 1")
+            _refuse(message, f"{name} is {seen(value)}, expected an integer from 0 to 2**53 - 1")
 
 
 def _check_flag(message: Message, name: str, value: object) -> None:
     if type(value) is not bool:
-        _refuse(message, f"{name} is {value!r}, expected True or False")
+        _refuse(message, f"{name} is {seen(value)}, expected True or False")
 
 
 def check_message(message: Message, own_id: str, current_term: int) -> None:
-    """Raise RemoteProtocolError unless `message` is well-formed and meant for this server."""
-    if not isinstance(message, Message):
-        raise RemoteProtocolError(f"expected a message, got {type(message).__name__}")
-    if message.receiver != own_id:
-        _refuse(message, f"is for {message.receiver!r}, this server is {own_id!r}")
-    if not isinstance(message.sender, str) or not message.sender or message.sender == own_id:
-        _refuse(message, "the sender must be another server's id")
-    if not _is_number(message.term):
-        _refuse(message, f"term is {message.term!r}, expected an integer from 0 to 2**53 - 1")
-    if message.term > current_term + MAX_TERM_LEAP:
-        _refuse(message, f"term {message.term} is absurdly far ahead of {current_term}")
+    """Raise RemoteProtocolError unless `message` is well-formed and meant for this server.
+
+    Types are exact: whatever derives from one may answer differently when it is asked again.
+    """
     check = _CHECKS.get(type(message))
     if check is None:
-        _refuse(message, "is of no known kind")
-    else:
+        raise RemoteProtocolError(f"expected a message, got {seen(message)}")
+    try:
+        _check_ends(message, own_id)
+        term = message.term
+        if type(term) is not int or not 0 <= term <= MAX_NUMBER:
+            _refuse(message, f"term is {seen(term)}, expected an integer from 0 to 2**53 - 1")
+        if term > current_term + MAX_TERM_LEAP or term > MAX_REACHED:
+            _refuse(message, f"term {term} is absurdly far ahead of {current_term}")
         check(message)
+    except AttributeError as error:
+        raise RemoteProtocolError(f"{type(message).__name__} lacks a field: {error}") from error
+
+
+def _check_ends(message: Message, own_id: str) -> None:
+    receiver = message.receiver
+    if type(receiver) is not str or receiver != own_id:
+        _refuse(message, f"is for {seen(receiver)}, this server is {own_id!r}")
+    sender = message.sender
+    if type(sender) is not str or not 0 < len(sender) <= MAX_ID_LENGTH or sender == own_id:
+        _refuse(message, "the sender must be another server's id")
 
 
 def check_not_leading(message: Message) -> None:
@@ -117,26 +166,32 @@ def _check_vote_response(message: RequestVoteResponse | PreVoteResponse) -> None
 
 def _check_append_entries(message: AppendEntries) -> None:
     _check_leader(message)
-    _check_numbers(
-        message,
-        prev_log_index=message.prev_log_index,
-        prev_log_term=message.prev_log_term,
-        leader_commit=message.leader_commit,
-    )
-    if (message.prev_log_index == 0) != (message.prev_log_term == 0):
-        _refuse(message, "prev_log_index and prev_log_term must be 0 together")
-    if not isinstance(message.entries, list):
-        _refuse(message, "entries must be a list")
     index = message.prev_log_index
     term = message.prev_log_term
+    commit = message.leader_commit
+    if not (
+        type(index) is int
+        and type(term) is int
+        and type(commit) is int
+        and 0 <= index <= MAX_NUMBER
+        and 0 <= term <= MAX_NUMBER
+        and 0 <= commit <= MAX_NUMBER
+    ):
+        _check_numbers(message, prev_log_index=index, prev_log_term=term, leader_commit=commit)
+    if (index == 0) != (term == 0):
+        _refuse(message, "prev_log_index and prev_log_term must be 0 together")
+    if type(message.entries) is not list:
+        _refuse(message, "entries must be a list")
+    if index + len(message.entries) > MAX_REACHED:
+        _refuse(message, f"entries after {index} are absurdly far ahead")
     for entry in message.entries:
         index += 1
-        if not isinstance(entry, Entry) or entry.index != index or type(entry.index) is not int:
+        if type(entry) is not Entry or type(entry.index) is not int or entry.index != index:
             _refuse(message, f"entry {index} is missing or out of place")
-        if not _is_number(entry.term) or entry.term < max(term, 1) or entry.term > message.term:
+        if type(entry.term) is not int or entry.term < max(term, 1) or entry.term > message.term:
             _refuse(
                 message,
-                f"entry {index} has term {entry.term!r}, after {term}, from a leader of {message.term}",
+                f"entry {index} has term {seen(entry.term)}, after {term}, from a leader of {message.term}",
             )
         term = entry.term
         _check_entry(message, entry)
@@ -145,7 +200,7 @@ def _check_append_entries(message: AppendEntries) -> None:
 
 
 def _check_entry(message: Message, entry: Entry) -> None:
-    if not isinstance(entry.kind, EntryKind) or not isinstance(entry.data, str):
+    if type(entry.kind) is not EntryKind or type(entry.data) is not str:
         _refuse(message, f"entry {entry.index} has a bad kind or data")
     if type(entry.size) is not int or entry.size != len(entry.data) + ENTRY_OVERHEAD:
         _refuse(message, f"entry {entry.index} does not have the size of its data")
@@ -156,15 +211,15 @@ def _check_entry(message: Message, entry: Entry) -> None:
 
 
 def _check_configuration(message: Message, configuration: object) -> None:
-    if not isinstance(configuration, Configuration):
-        _refuse(message, f"expected a configuration, got {type(configuration).__name__}")
+    if type(configuration) is not Configuration:
+        _refuse(message, f"expected a configuration, got {seen(configuration)}")
         return
     voters, non_voting = configuration.voters, configuration.non_voting
     if type(voters) is not tuple or type(non_voting) is not tuple:
         _refuse(message, "a configuration has two tuples of servers")
     elif not voters or len(voters) + len(non_voting) > MAX_SERVERS:
         _refuse(message, f"a configuration has at least one voter and {MAX_SERVERS} servers at most")
-    elif not all(isinstance(server_id, str) and server_id for server_id in voters + non_voting):
+    elif not all(is_id(server_id) for server_id in voters + non_voting):
         _refuse(message, "a configuration lists server ids")
     elif Configuration(voters, non_voting) != configuration:
         _refuse(message, "a configuration lists every server once, in order")
@@ -202,6 +257,8 @@ def _check_install_snapshot(message: InstallSnapshot) -> None:
     )
     if message.last_index == 0 or not 0 < message.last_term <= message.term:
         _refuse(message, f"stands for index {message.last_index} of term {message.last_term}")
+    if message.last_index > MAX_REACHED:
+        _refuse(message, f"stands for index {message.last_index}, absurdly far ahead")
     if message.first_command_index > message.last_index:
         _refuse(message, "its first command lies beyond its last index")
     _check_flag(message, "done", message.done)
@@ -209,7 +266,7 @@ def _check_install_snapshot(message: InstallSnapshot) -> None:
     if message.data is None:
         if message.offset or not message.done:
             _refuse(message, "a refresh has no chunks")
-    elif not isinstance(message.data, str):
+    elif type(message.data) is not str:
         _refuse(message, "data must be text")
     elif not message.data and not message.done:
         _refuse(message, "an empty chunk must be the last")
@@ -225,12 +282,12 @@ def _check_timeout_now(message: TimeoutNow) -> None:
 
 def _check_propose(message: Propose) -> None:
     _check_numbers(message, request_id=message.request_id)
-    if not isinstance(message.kind, EntryKind) or message.kind not in _KINDS_PROPOSED:
-        _refuse(message, f"kind {message.kind!r} cannot be proposed from outside")
-    if not isinstance(message.commands, list) or not message.commands:
+    if type(message.kind) is not EntryKind or message.kind not in _KINDS_PROPOSED:
+        _refuse(message, f"kind {seen(message.kind)} cannot be proposed from outside")
+    if type(message.commands) is not list or not message.commands:
         _refuse(message, "commands must be a list that is not empty")
     for command in message.commands:
-        if not isinstance(command, str):
+        if type(command) is not str:
             _refuse(message, "a command must be text")
 
 
@@ -241,7 +298,7 @@ def _check_propose_response(message: ProposeResponse) -> None:
         entry_term=message.entry_term,
         first_index=message.first_index,
     )
-    if not isinstance(message.reason, str) or len(message.reason) > MAX_REASON:
+    if type(message.reason) is not str or len(message.reason) > MAX_REASON:
         _refuse(message, "reason must be a short text")
 
 
@@ -266,7 +323,8 @@ def _check_confirm_refresh_response(message: ConfirmRefreshResponse) -> None:
     )
     if message.configuration is not None:
         _check_configuration(message, message.configuration)
-        if message.index == 0 or message.entry_term == 0 or message.first_command_index > message.index:
+        is_index = 0 < message.index <= MAX_REACHED
+        if not is_index or not message.entry_term or message.first_command_index > message.index:
             _refuse(message, "confirms an index or term that cannot be")
 
 
