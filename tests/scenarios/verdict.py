@@ -13,6 +13,7 @@ from tests.scenarios.datadriven import ScenarioError, read_scenario
 from tests.scenarios.environment import Environment, UnsupportedError
 
 _LOG_LINE = re.compile(r"\s*(DEBUG|INFO|WARN|ERROR|FATAL)\b")
+_FIRST_HUNK = re.compile(r"@@ -1[ ,]")
 _CONTEXT = 5
 _HALF = "a leader that hears exactly half of the voters goes on: it may shrink the configuration to them"
 _MEMBERSHIP = "a configuration is in force once it is appended, not once it is applied"
@@ -71,7 +72,8 @@ def _differing(environment: Environment, place: str, expected: str, got: str) ->
     diff = difflib.unified_diff(
         expected.splitlines(), got.splitlines(), "expected", "got", lineterm="", n=_CONTEXT
     )
-    details = "\n".join([place, *["…" if line.startswith("@@") else line for line in diff]])
+    lines = ["…" if line.startswith("@@") else line for line in diff if not _FIRST_HUNK.match(line)]
+    details = "\n".join([place, *lines])
     if environment.has_changed_membership:
         return Verdict(Outcome.SKIPPED, f"differs by design: {_MEMBERSHIP}", details)
     if any(node.has_led_with_half for node in environment.nodes.values()):
