@@ -21,6 +21,7 @@ from webraft_web.core.message import (
     InstallSnapshotResponse,
 )
 from webraft_web.core.ready import RefreshRequest
+from webraft_web.core.role import Role
 from webraft_web.core.validation import check_argument
 
 if TYPE_CHECKING:
@@ -225,8 +226,8 @@ class Following:
         self._refresh_asked_index = 0
         if message.configuration is None or message.index <= self._log.commit_index:
             return
-        if self._raft.leadership is not None:
-            return  # It has come to lead meanwhile: its log is the one that counts.
+        if self._raft.role is not Role.FOLLOWER:
+            return  # Its log is what it leads with, or has asked for votes with.
         if message.entry_term > self._raft.current_term:
             return  # The term has to be entered first, as with everything else of that leader.
         if self._log.matches(message.index, message.entry_term):

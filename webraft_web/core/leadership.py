@@ -55,11 +55,10 @@ class Leadership:
         self.heartbeat_deadline_ms = now_ms + raft.config.timeouts.heartbeat_interval_ms()
         self.quorum_check_deadline_ms = now_ms + raft.config.timeouts.lease_ms()
         self._follow_configuration()
-        if raft.server_id in self.progress:
-            own = self.progress[raft.server_id]
-            own.acknowledged(self.log.persisted_index)
-            own.become_replicate()
-            own.is_recently_active = True
+        own = self.progress[raft.server_id]  # Only who is a voter in a standing configuration is elected.
+        own.acknowledged(self.log.persisted_index)
+        own.become_replicate()
+        own.is_recently_active = True
 
     @property
     def has_committed_in_term(self) -> bool:
@@ -269,16 +268,14 @@ class Leadership:
 
     def batch_durable(self) -> None:
         """Count this server's own entries and read rounds, now that the batch is durable."""
-        own = self.progress.get(self.raft.server_id)
+        own = self.progress[self.raft.server_id]
         acknowledgements = self._acknowledgements_under_way
         self._acknowledgements_under_way = []
-        if own is not None:
-            for index in acknowledgements:
-                if self.raft.leadership is self:
-                    self._acknowledged(self.raft.server_id, own, min(index, self.log.persisted_index))
-        if self.raft.leadership is self:
-            self.reads.confirm(self.raft.server_id, self._read_round_under_way)
-            self._release_reads()
+        for index in acknowledgements:
+            self._acknowledged(self.raft.server_id, own, min(index, self.log.persisted_index))
+            assert self.raft.leadership is self, "who does not count cannot commit its own removal (§4.2.2)"
+        self.reads.confirm(self.raft.server_id, self._read_round_under_way)
+        self._release_reads()
 
     def maybe_commit(self) -> bool:
         """Commit what a majority of the voters holds, if it is of this term (§3.6.2), and say so at once."""
@@ -413,8 +410,7 @@ class Leadership:
             self._send_append(target, peer, True)
 
     def _send_timeout_now(self, target: ServerId) -> None:
-        if target != self.raft.server_id:
-            self.raft.send(TimeoutNow(self.raft.server_id, target, self.raft.current_term))
+        self.raft.send(TimeoutNow(self.raft.server_id, target, self.raft.current_term))
 
     # Membership
 

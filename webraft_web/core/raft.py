@@ -325,7 +325,8 @@ class Raft:
             leadership.handle_append_entries_response(message)
         elif isinstance(message, HeartbeatResponse):
             leadership.handle_heartbeat_response(message)
-        elif isinstance(message, InstallSnapshotResponse):
+        else:
+            assert isinstance(message, InstallSnapshotResponse), "all other kinds have been handled"
             leadership.handle_snapshot_response(message)
 
     def _step_leaders(self, message: AppendEntries | Heartbeat | InstallSnapshot) -> None:

@@ -372,6 +372,45 @@ def test_a_server_that_has_come_to_lead_adopts_nothing() -> None:
     assert (server.raft.role, server.stored.snapshot) == (Role.LEADER, None)
 
 
+def refreshing(entry_term: int = 1) -> Server:
+    """A follower of "b" whose application has fetched the state at index 9, to be confirmed."""
+    server = Server("a")
+    server.step(chunk(0, None, done=True))
+    server.raft.refreshed(entry_term, 9)
+    assert only(server.settle(), ConfirmRefresh)
+    return server
+
+
+def test_a_state_fetched_without_a_leader_is_asked_about_when_there_is_one() -> None:
+    """Nothing is sent to nobody; the next leader's announcement finds it waiting."""
+    server = Server("a")
+    server.step(chunk(0, None, done=True))
+    server.raft.forget_leader()
+    server.raft.refreshed(1, 9)
+    assert server.settle() == []
+    assert server.step(chunk(0, None, done=True)) == [ConfirmRefresh("a", "b", 1, 1, 9)]
+
+
+def test_a_confirmation_counts_even_if_its_leader_is_gone_since() -> None:
+    """What it says was committed stays so; nobody is there to acknowledge it to."""
+    server = refreshing()
+    server.raft.forget_leader()
+    assert server.step(ConfirmRefreshResponse("b", "a", 1, 1, 9, ABC)) == []
+    assert (server.raft.commit_index, server.raft.log.last_index) == (9, 9)
+
+
+def test_a_candidate_adopts_nothing() -> None:
+    """It has asked for votes with another log, and in a configuration that might now be over."""
+    entries = (change(1, "abc"), change(2, "bc"))
+    server = Server("a", RestoredState(HardState(1, None, 1), None, entries), pre_vote=False)
+    server.step(chunk(0, None, done=True))
+    server.raft.refreshed(1, 2)
+    server.raft.campaign()
+    server.step(ConfirmRefreshResponse("b", "a", 1, 1, 2, members("bc")))
+    assert server.raft.role is Role.CANDIDATE
+    assert server.raft.commit_index == 1
+
+
 def test_an_adopted_state_outlives_a_restart() -> None:
     """The snapshot without data was persisted before it was acknowledged."""
     cluster = lagging()

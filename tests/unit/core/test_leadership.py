@@ -241,6 +241,19 @@ def test_a_broken_link_is_probed_before_it_is_filled_again() -> None:
     assert server.peer("b").state is ProgressState.REPLICATE
 
 
+def test_a_broken_link_to_whom_nothing_is_under_way_changes_nothing() -> None:
+    """One that is probed is not waited for anyhow, a stranger not at all, and a follower feeds nobody."""
+    server = leading()
+    before = server.peer("b").next_index
+    server.raft.report_unreachable("b")
+    server.raft.report_unreachable("stranger")
+    assert (server.peer("b").state, server.peer("b").next_index) == (ProgressState.PROBE, before)
+    follower = Server("b")
+    follower.settle()
+    follower.raft.report_unreachable("a")
+    assert not follower.raft.has_ready()
+
+
 def test_a_caught_up_follower_on_probe_recovers_with_the_next_heartbeat() -> None:
     """A heartbeat's answer brings an empty message, whose answer ends the probing."""
     cluster = Cluster()

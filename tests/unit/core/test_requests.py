@@ -1,7 +1,14 @@
 """Requests forwarded by other servers: appended once, by the leader of their own term alone."""
 
-from tests.unit.core.servers import Cluster, only
-from webraft_web.core.message import Propose, ProposeResponse, ReadIndex, ReadIndexResponse
+from tests.unit.core.servers import Cluster, acknowledge, only
+from webraft_web.core.message import (
+    ConfirmRefresh,
+    ConfirmRefreshResponse,
+    Propose,
+    ProposeResponse,
+    ReadIndex,
+    ReadIndexResponse,
+)
 
 
 def test_a_request_delivered_twice_is_appended_once() -> None:
@@ -34,6 +41,19 @@ def test_a_request_of_another_term_is_refused() -> None:
     term = leader.raft.current_term
     answers = only(leader.step(Propose("b", "a", term - 1, 7, ["x"])), ProposeResponse)
     assert answers == [ProposeResponse("a", "b", term, 7, 0, 0, "not leader")]
+
+
+def test_a_confirmation_says_whether_there_was_user_data_by_then() -> None:
+    """The first command's index travels with the state that holds it, and with no earlier one."""
+    leader = Cluster("ab").elect("a")
+    leader.raft.propose(["x"])
+    acknowledge(leader, "b")
+    assert leader.raft.first_command_index == 3
+    answers = leader.step(ConfirmRefresh("b", "a", 2, 2, 2), ConfirmRefresh("b", "a", 2, 2, 3))
+    assert answers == [
+        ConfirmRefreshResponse("a", "b", 2, 2, 2, leader.raft.configuration, 0),
+        ConfirmRefreshResponse("a", "b", 2, 2, 3, leader.raft.configuration, 3),
+    ]
 
 
 def test_a_leader_forgets_old_requests_so_that_its_memory_is_bounded() -> None:
