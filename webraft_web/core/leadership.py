@@ -28,7 +28,7 @@ from webraft_web.core.progress import Progress, ProgressState
 from webraft_web.core.quorum import agreed_value
 from webraft_web.core.reads import PendingRead, ReadRounds
 from webraft_web.core.requests import ForwardedRequests
-from webraft_web.core.validation import check_commands
+from webraft_web.core.validation import check_commands, check_server_id
 
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
@@ -254,6 +254,7 @@ class Leadership:
 
     def unreachable(self, server_id: ServerId) -> None:
         """Stop pipelining to a server whose link broke: what is under way is lost."""
+        check_server_id(server_id)
         peer = self.progress.get(server_id)
         if peer is not None and peer.state is ProgressState.REPLICATE:
             peer.become_probe()
@@ -393,6 +394,7 @@ class Leadership:
 
     def transfer(self, target: ServerId) -> None:
         """Bring `target` up to date, then make it campaign (§3.10)."""
+        check_server_id(target)
         if target == self.raft.server_id:
             self.transferee = None
             return

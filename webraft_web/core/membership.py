@@ -12,15 +12,12 @@ from webraft_web.core.entry import Configuration, ServerId
 from webraft_web.core.errors import BadArgumentError
 from webraft_web.core.progress import Progress, ProgressState
 from webraft_web.core.quorum import is_quorum
-from webraft_web.core.validation import MAX_ID_LENGTH, MAX_SERVERS, is_id, seen
+from webraft_web.core.validation import MAX_SERVERS, check_server_id
 
 
 def with_server(configuration: Configuration, server_id: ServerId) -> Configuration:
     """Return `configuration` with one more, non-voting, member."""
-    if not is_id(server_id):
-        raise BadArgumentError(
-            f"a server's id is text of 1 to {MAX_ID_LENGTH} characters, got {seen(server_id)}"
-        )
+    check_server_id(server_id)
     if server_id in configuration.servers:
         raise BadArgumentError(f"{server_id} is a member already")
     if len(configuration.servers) >= MAX_SERVERS:
@@ -30,6 +27,7 @@ def with_server(configuration: Configuration, server_id: ServerId) -> Configurat
 
 def without_server(configuration: Configuration, server_id: ServerId) -> Configuration:
     """Return `configuration` with one member less."""
+    check_server_id(server_id)
     if server_id not in configuration.servers:
         raise BadArgumentError(f"{server_id} is not a member; the members are {list(configuration.servers)}")
     if configuration.voters == (server_id,):

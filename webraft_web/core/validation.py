@@ -12,7 +12,7 @@ for what only makes sense together (indexes that follow on, terms that never fal
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from webraft_web.core.entry import ENTRY_OVERHEAD, Configuration, Entry, EntryKind
+from webraft_web.core.entry import ENTRY_OVERHEAD, Configuration, Entry, EntryKind, ServerId
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
 from webraft_web.core.message import (
     AppendEntries,
@@ -80,6 +80,14 @@ def check_argument(name: str, value: int) -> None:
         raise BadArgumentError(f"{name} is {seen(value)}, expected an integer from 0 to 2**53 - 1")
 
 
+def check_server_id(server_id: ServerId) -> None:
+    """Raise BadArgumentError unless this can be a server's id."""
+    if not _is_id(server_id):
+        raise BadArgumentError(
+            f"a server's id is text of 1 to {MAX_ID_LENGTH} characters, got {seen(server_id)}"
+        )
+
+
 def _refuse(message: Message, what: str) -> None:
     raise RemoteProtocolError(f"{type(message).__name__} from {seen(message.sender)}: {what}")
 
@@ -88,8 +96,7 @@ def _is_number(value: object) -> bool:
     return type(value) is int and 0 <= value <= MAX_NUMBER
 
 
-def is_id(value: object) -> bool:
-    """Tell whether a value can be a server's id."""
+def _is_id(value: object) -> bool:
     return type(value) is str and 0 < len(value) <= MAX_ID_LENGTH
 
 
@@ -219,7 +226,7 @@ def _check_configuration(message: Message, configuration: object) -> None:
         _refuse(message, "a configuration has two tuples of servers")
     elif not voters or len(voters) + len(non_voting) > MAX_SERVERS:
         _refuse(message, f"a configuration has at least one voter and {MAX_SERVERS} servers at most")
-    elif not all(is_id(server_id) for server_id in voters + non_voting):
+    elif not all(_is_id(server_id) for server_id in voters + non_voting):
         _refuse(message, "a configuration lists server ids")
     elif Configuration(voters, non_voting) != configuration:
         _refuse(message, "a configuration lists every server once, in order")
