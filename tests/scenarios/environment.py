@@ -19,6 +19,7 @@ from webraft_web.core.entry import Configuration, ServerId, Snapshot
 from webraft_web.core.errors import WebraftError
 from webraft_web.core.message import InstallSnapshot, Message
 
+_MAX_ROUNDS = 1000
 LEVELS = ("debug", "info", "warn", "error", "fatal", "none")
 _FLAGS = {"prevote": "pre_vote", "checkquorum": "check_quorum", "inflight": "max_inflight_messages"}
 _TRUTHS = {"true": 1, "false": 0}
@@ -233,8 +234,11 @@ class Environment:
             if error:
                 return error
         nodes = self._named(directive)
-        while self._move(nodes):
-            pass
+        for _ in range(_MAX_ROUNDS):
+            if not self._move(nodes):
+                break
+        else:
+            raise ScenarioError(f"servers still talk after {_MAX_ROUNDS} rounds")
         self._level = before
         return ""
 

@@ -147,6 +147,27 @@ def test_a_core_that_breaks_fails_its_scenario(tmp_path, monkeypatch):
     assert "KeyError" in verdict.details
 
 
+def test_servers_that_never_settle_fail_their_scenario(tmp_path):
+    """Two that take each other for the leader hand a proposal to and fro: the command ends all the same."""
+    verdict = judged(
+        tmp_path,
+        f"{THREE} checkquorum=true",
+        "campaign 1",
+        "stabilize log-level=none",
+        "tick-election 1",
+        "tick-election 1",
+        "log-level none",
+        "process-ready 1",
+        "deliver-msgs drop=(2,3)",
+        "send-snapshot 3 1",
+        "deliver-msgs 1",
+        "propose 1 ping-pong",
+        "stabilize 1 3",
+    )
+    assert verdict.outcome is Outcome.FAILED
+    assert "still talk" in verdict.reason
+
+
 def test_the_format_is_read_as_etcds_library_reads_it(tmp_path):
     """Comments, continued commands, values in parentheses, input, and outputs with blank lines."""
     path = tmp_path / "format.txt"
