@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tests.scenarios.datadriven import Directive, ScenarioError
 from tests.scenarios.describe import (
@@ -95,10 +96,11 @@ class Environment:
         if not self.is_quiet:
             self._lines += [self._indent + line for line in text.splitlines()]
 
-    def _indented(self, heading: str, action: Callable[[], None]) -> None:
+    @contextmanager
+    def _under(self, heading: str) -> Iterator[None]:
         self._print(heading)
         self._indent = "  "
-        action()
+        yield
         self._indent = ""
 
     # Servers
@@ -189,7 +191,8 @@ class Environment:
                 self._process(node)
 
     def _process_one(self, node: Node) -> None:
-        self._indented(f"> {number_of(node.server_id)} handling Ready", lambda: self._process(node))
+        with self._under(f"> {number_of(node.server_id)} handling Ready"):
+            self._process(node)
 
     def _process(self, node: Node) -> None:
         described, messages = node.process_ready()
@@ -252,8 +255,8 @@ class Environment:
         for node in nodes:
             receiver = node.server_id
             if any(message.receiver == receiver for message in self.messages):
-                heading = f"> {number_of(receiver)} receiving messages"
-                self._indented(heading, lambda receiver=receiver: self._deliver(receiver))
+                with self._under(f"> {number_of(receiver)} receiving messages"):
+                    self._deliver(receiver)
                 has_moved = True
         return has_moved
 

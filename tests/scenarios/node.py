@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from tests.scenarios.describe import RESPONSES, Changes, describe_ready, describe_soft_state, number_of
 from webraft_web.core.config import Config
-from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId, Snapshot
+from webraft_web.core.entry import Entry, EntryKind, ServerId, Snapshot
 from webraft_web.core.errors import WebraftError
 from webraft_web.core.message import Message, Propose
 from webraft_web.core.quorum import is_quorum
@@ -64,7 +65,7 @@ class Node:
         changes: Changes,
         *,
         is_lease_based: bool = False,
-        **options: bool | int,
+        **options: Any,
     ) -> None:
         self.server_id = server
         self._ticks = Ticks(number_of(server))
@@ -84,7 +85,7 @@ class Node:
         """The storage holds the entries after it."""
         self.stored: list[Entry] = []
         self.has_led_with_half = False
-        """It has stayed the leader of exactly half of the voters, as etcd's never does (rule 6)."""
+        """It has stayed the leader although only half of the voters answered; in etcd it never would."""
         self._is_lease_based = is_lease_based
         self._changes = changes
         self._state = (snapshot.data or "") if snapshot else ""
@@ -106,12 +107,14 @@ class Node:
         soft_state = self._current_soft_state
         ready = self.raft.ready()
         self._hard_state = ready.hard_state or before
-        is_hard_state_new = self._hard_state != before
+        # Here a snapshot alone must be persisted as well; etcd has no word for that.
+        must_sync = ready.must_persist and (
+            ready.snapshot is None or bool(ready.entries) or self._hard_state[:2] != before[:2]
+        )
         described = describe_ready(
             soft_state if soft_state != self._soft_state else "",
-            self._hard_state if is_hard_state_new else None,
-            # A snapshot alone may be lost: its sender sends it again.
-            bool(ready.entries) or self._hard_state[:2] != before[:2],
+            self._hard_state if self._hard_state != before else None,
+            must_sync,
             ready.entries,
             ready.snapshot,
             ready.committed_entries,
@@ -143,13 +146,13 @@ class Node:
         index = self.raft.last_applied
         term = self.raft.log.term_at(index)
         assert term is not None, "what was applied last is never compacted away"
-        return Snapshot(index, term, self.raft.log.configuration_at(index), self._state)
+        log = self.raft.log
+        return Snapshot(index, term, log.configuration_at(index), self._state, log.first_command_index)
 
     # What comes in; what a method returns is what etcd would say to it
 
     def step(self, message: Message) -> str:
-        members: Configuration = self.raft.configuration
-        if isinstance(message, RESPONSES) and message.sender not in members.servers:
+        if isinstance(message, RESPONSES) and message.sender not in self.raft.configuration.servers:
             return _STRANGER
         try:
             if isinstance(message, Propose):
@@ -199,11 +202,11 @@ class Node:
             self.raft.transfer_leadership(target)
 
     def compact(self, index: int) -> str:
-        """Drop the entries up to `index`."""
+        """Drop the entries up to `index`; what laggards are sent is the application's state as it is now."""
         if index <= self.base_index:
             return _COMPACTED
         try:
-            self.raft.compact(index, self._state)
+            self.raft.compact(index, None)
         except WebraftError as error:
             return str(error)
         self.raft.log.snapshot = self.newest_snapshot()
