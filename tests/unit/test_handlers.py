@@ -78,11 +78,12 @@ def test_entries_that_the_value_holds_are_not_applied_again():
         await server.propose(add("/list", []))
         for i in range(3):
             await server.propose(add("/list/-", i))
+        await server.propose({"op": "copy", "from": "", "path": "/before"})  # not the same when done twice
         returned = server.restart()
         handlers = LocalStorageHandlers(returned, storage=storage)
         await until(lambda: returned.is_leader)
         place = await returned.propose(add("/after", True))
-        assert handlers.data == {"list": [0, 1, 2], "after": True}
+        assert handlers.data == {"list": [0, 1, 2], "before": {"list": [0, 1, 2]}, "after": True}
         assert handlers.index == place.index
 
     run(main())

@@ -214,6 +214,25 @@ def test_of_two_that_take_over_at_once_one_is_left(browser):
     assert [type(answer) for answer in answers] == [FencedError, type(None)]
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_strict_storage_waits_for_the_disk_with_every_write(strict):
+    """Its takeover and each batch: what it acknowledges has to survive a power cut."""
+    browser = Browser()
+    store = browser.journal.open(browser._turns.append)
+    add, asked = store.add, []
+
+    def note(*arguments, **options):
+        asked.append(options.get("strict", False))
+        add(*arguments, **options)
+
+    store.add = note
+    storage = JournalStorage(store, strict=strict)
+    browser.ask(storage.take_over)
+    for batch in (FIRST, Batch(hard_state=HardState(2, None, 0))):
+        assert browser.ask(storage.persist, batch) is None
+    assert asked == [strict] * 3
+
+
 def test_a_full_disk_loses_nothing_that_was_stored(browser):
     """The writer hears of it and stops; its successor finds all that was answered with success."""
     storage = browser.runner()

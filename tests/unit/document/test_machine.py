@@ -122,6 +122,19 @@ def test_the_session_used_longest_ago_gives_way(log):
     assert second not in log.machine.sessions
 
 
+def test_a_replica_that_began_from_a_snapshot_closes_the_same_session(log):
+    """The order of last use is part of the state: otherwise replicas would differ from there on."""
+    first, second = log.open("first"), log.open("second")
+    for number in range(MAX_SESSIONS - 2):
+        log.open(f"s{number}")
+    log.patch(first, 1)
+    restored = Log(DocumentMachine.from_snapshot(log.machine.take_snapshot()), log.length)
+    for one in (log, restored):
+        one.open("one more")
+        assert first in one.machine.sessions
+        assert second not in one.machine.sessions
+
+
 def test_a_late_copy_of_an_opening_cannot_revive_a_session(log):
     """It would have forgotten its outcomes, and its commands could take effect twice."""
     session = log.open("a")

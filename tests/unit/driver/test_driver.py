@@ -252,6 +252,24 @@ def test_a_stopped_server_is_silent() -> None:
     run(main())
 
 
+def test_what_was_to_leave_after_a_write_stays_with_a_server_that_stopped() -> None:
+    """The write may end well: nobody hears of it, whether or not somebody waits for the storage."""
+
+    async def main() -> None:
+        cluster = Cluster(3, storage_ms=20)
+        follower = (await cluster.followers())[0]
+        await settle(1)
+        (await cluster.leader()).propose("x")
+        await asyncio.sleep(0.01)
+        assert follower.storage.under_way == 1
+        follower.driver.stop()
+        cluster.network.sent.clear()
+        await settle(1)
+        assert [message for message in cluster.network.sent if message.sender == follower.server_id] == []
+
+    run(main())
+
+
 def test_an_application_that_finishes_late_disturbs_no_stopped_server() -> None:
     """Its report is ignored: a new server may already be at work on the same storage."""
 

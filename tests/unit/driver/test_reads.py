@@ -1,7 +1,10 @@
 """Linearizable reads through the driver."""
 
+import asyncio
+
 from tests.unit.cluster import Cluster, run, settle
 from webraft_web.core.message import (
+    HeartbeatResponse,
     Message,
     ReadIndex,
 )
@@ -37,6 +40,25 @@ def test_a_read_is_asked_for_again_when_it_was_lost() -> None:
         )
         assert isinstance(await follower.read(), int)
         assert lost
+
+    run(main())
+
+
+def test_a_read_does_not_share_the_index_of_one_asked_for_before() -> None:
+    """It may have been asked for after a write that the earlier read need not see (§6.4)."""
+
+    async def main() -> None:
+        cluster = Cluster(3)
+        leader = await cluster.leader()
+        await settle()
+        cluster.network.drops = lambda message: isinstance(message, HeartbeatResponse)
+        earlier = leader.read()
+        await asyncio.sleep(0.001)
+        outcome = await leader.propose("x")
+        later = leader.read()
+        cluster.network.drops = lambda _: False
+        assert await earlier < outcome.index
+        assert await later >= outcome.index
 
     run(main())
 
