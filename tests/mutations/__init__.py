@@ -1,0 +1,1 @@
+"""Deliberate bugs, each of which the tests must notice: what the tests are worth."""

@@ -1,0 +1,154 @@
+"""Where mutants are tried out: a temporary copy of the package and its tests for each of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from demo.toolchain.places import ROOT
+from tests.mutations.mutant import Mutant
+
+TIMEOUT_S: Final = 120
+"""How long the tests of one mutant may take: many times what they need without it."""
+_COPIED: Final = ("webraft_web", "tests", "demo", "pyproject.toml")
+_LEFT_OUT: Final = shutil.ignore_patterns("node_modules", "__pycache__", ".*")
+_PLUGINS: Final = ("_hypothesis_pytestplugin",)
+"""Those that the tests need; to load the others too would take longer than most mutants live."""
+_FAILED_TEST: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_SOME_FAILED: Final = 1
+_SHOWN_OUTPUT: Final = 2000
+
+
+class Verdict(NamedTuple):
+    """What became of one mutant.
+
+    Fields:
+        is_noticed: Whether a test failed, hung or crashed.
+        by: Which test failed first, or how else it was noticed; for a survivor, what ran in vain.
+        seconds: How long it took.
+    """
+
+    is_noticed: bool
+    by: str
+    seconds: float
+
+
+class Finished(NamedTuple):
+    """A program that ran to its end; `code` None if it had to be stopped."""
+
+    code: int | None
+    output: str
+
+
+class Workshop:
+    """A directory of copies, gone afterwards. Its methods may be called by several threads."""
+
+    def __init__(self) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="webraft-mutants-"))
+        self._original = self._directory / "original"
+        self._running: set[subprocess.Popen[str]] = set()
+        self._is_stopped = False
+
+    def __enter__(self) -> Self:
+        self._original.mkdir()
+        for name in _COPIED:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, self._original / name, ignore=_LEFT_OUT)
+            else:
+                shutil.copy2(ROOT / name, self._original / name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def stop(self) -> None:
+        """End what is running, and run nothing more."""
+        self._is_stopped = True
+        for process in list(self._running):
+            _kill(process)
+
+    def check_fits(self, mutant: Mutant) -> None:
+        """Raise OutOfDateError if the mutant does not fit the package."""
+        mutant.mutated((self._original / "webraft_web" / mutant.file).read_text(encoding="utf-8"))
+
+    def check_original(self, arguments: Sequence[str]) -> str:
+        """Run a module's `main` without any mutant; return what is wrong, "" for nothing.
+
+        This also compiles everything that the copies will find compiled.
+        """
+        finished = self._run(self._original, arguments, 4 * TIMEOUT_S)
+        return "" if finished.code == 0 else finished.output[-_SHOWN_OUTPUT:] or f"exit code {finished.code}"
+
+    def try_out(self, mutant: Mutant, arguments: Sequence[str], timeout_s: float = TIMEOUT_S) -> Verdict:
+        """Put a mutant into a copy and run a module's `main` there."""
+        begun = time.monotonic()
+        directory = self._directory / mutant.name
+        shutil.copytree(self._original, directory)
+        try:
+            mutant.put_into(directory / "webraft_web")
+            finished = self._run(directory, arguments, timeout_s)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+        seconds = time.monotonic() - begun
+        if finished.code is None:
+            return Verdict(True, f"it hung: stopped after {timeout_s:.0f} s", seconds)
+        if finished.code < 0:
+            return Verdict(True, f"it crashed: {signal.Signals(-finished.code).name}", seconds)
+        failed = _FAILED_TEST.search(finished.output)
+        if failed is None and finished.code:
+            return Verdict(True, _last_line(finished.output) or f"exit code {finished.code}", seconds)
+        return Verdict(finished.code != 0, failed[1] if failed else "", seconds)
+
+    def _run(self, directory: Path, arguments: Sequence[str], timeout_s: float) -> Finished:
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
+        environment["PYTHONPATH"] = str(directory)
+        environment["PYTHONHASHSEED"] = "0"
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tests.mutations.bounded", *arguments],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._running.add(process)
+        try:
+            if self._is_stopped:
+                _kill(process)
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            return Finished(None, process.communicate()[0])
+        finally:
+            self._running.discard(process)
+        return Finished(process.returncode, output)
+
+
+def pytest_arguments(paths: Sequence[str]) -> list[str]:
+    """Return the arguments that have `bounded` run tests up to the first failure, the same ones each time."""
+    plugins = [word for name in _PLUGINS for word in ("-p", name)]
+    options = ["-x", "-q", "--tb=no", "--hypothesis-seed=0", *plugins]
+    return ["pytest", *options, *(f"tests/unit/{path}" for path in paths)]
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _last_line(output: str) -> str:
+    lines = output.strip().splitlines()
+    return lines[-1] if lines else ""
