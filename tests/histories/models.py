@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from enum import Enum
+from functools import cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from jsonpatch import JsonPatch, JsonPatchException
@@ -44,6 +45,13 @@ class Model(Protocol):
 
     def split(self, operations: Sequence[Operation]) -> list[Part]:
         """Return parts of a history that is linearizable exactly if each part is."""
+
+    def narrowed(self, operations: Sequence[Operation]) -> Model:
+        """Return a model that may rule out states which some answer, early or late, contradicts.
+
+        It decides as this one does, with fewer dead ends. What it cannot tell is how far
+        the history goes well.
+        """
 
     def is_read(self, operation: Operation) -> bool:
         """Tell whether this operation, with this answer, leaves every state as it is."""
@@ -81,6 +89,13 @@ class Register:
             parts.setdefault(_text(operation.input[1]), []).append(operation)
         return [Part("" if key == "null" else f"key {key}", self, part) for key, part in parts.items()]
 
+    def narrowed(self, operations: Sequence[Operation]) -> Model:
+        reads = [one.output for one in operations if one.input[0] == "read" and one.output is not None]
+        is_growing = {one.input[0] for one in operations} == {"read", "append"}
+        if not is_growing or not all(isinstance(read, str) for read in reads):
+            return self
+        return _GrowingRegister(self.initial, max(reads, key=len, default=""))
+
     def is_read(self, operation: Operation) -> bool:
         name, is_known = operation.input[0], operation.returned is not None
         return name == "read" or (name == "cas" and is_known and not operation.output)
@@ -101,6 +116,26 @@ class Register:
         if name == "append":
             return lambda state: (state or "") + first
         raise ValueError(f"a register has no operation {name!r}")
+
+
+class _GrowingRegister(Register):
+    """A register of text that is only appended to, so that one long read tells what came first."""
+
+    def __init__(self, initial: Json, longest: str) -> None:
+        super().__init__(initial)
+        self._longest = longest
+
+    def transition(self, operation: Operation) -> Transition:
+        append = super().transition(operation)
+        if operation.input[0] == "read":
+            return append
+        longest = self._longest
+
+        def step(state: str | None) -> State:
+            after = append(state)
+            return after if after.startswith(longest) or longest.startswith(after) else IMPOSSIBLE
+
+        return step
 
 
 def _compare_and_set(old: State, new: State, answer: bool | None) -> Transition:
@@ -146,6 +181,9 @@ class Document:
             parts[group].operations.append(operation)
         return list(parts.values()) or whole
 
+    def narrowed(self, operations: Sequence[Operation]) -> Model:
+        return self
+
     def is_read(self, operation: Operation) -> bool:
         name, *arguments = operation.input
         if name == "patch":
@@ -154,6 +192,9 @@ class Document:
         return name == "read" or (name == "update" and _text(arguments[1]) == _text(arguments[2]))
 
     def transition(self, operation: Operation) -> Transition:
+        return cache(self._transition(operation))  # a search comes back to the same few states
+
+    def _transition(self, operation: Operation) -> Transition:
         name, *arguments = operation.input
         is_known = operation.returned is not None
         if name == "patch":

@@ -38,6 +38,6 @@ class Operation:
 
 
 def shorten(value: Json) -> str:
-    """Return a value as people read it, cut off if it is long."""
+    """Return a value as people read it, without its middle if it is long."""
     text = "nil" if value is None else str(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    return text if len(text) <= 120 else f"{text[:58]}...{text[-58:]}"

@@ -1,0 +1,120 @@
+"""`python3 tests histories`: decides about recorded histories, and compares with the verdicts beside them."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from demo.toolchain.progress import say
+from tests.histories.checker import DEFAULT_BUDGET, Verdict
+from tests.histories.jepsen import read_history
+from tests.histories.recorder import History
+
+DATA: Final = Path(__file__).resolve().parents[1] / "data" / "histories"
+VERDICTS: Final = "verdicts.tsv"
+_SUFFIXES: Final = {".log", ".txt", ".edn", ".jsonl"}
+_INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check what the command line names; returns 0 if all is as it should be, else 1."""
+    options = _parser().parse_args(arguments)
+    passed = failed = 0
+    try:
+        for path, expected in _cases(options.paths):
+            is_passed = _try(path, expected, options.steps, explain=options.explain)
+            passed += is_passed
+            failed += not is_passed
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return _INTERRUPTED
+    except ValueError as error:
+        say(error)
+        failed += 1
+    say(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 tests histories",
+        description="Decide whether recorded histories are linearizable. Where a directory holds "
+        f"`{VERDICTS}` (a file's name, a tab, a verdict), that is what is expected of them; "
+        "elsewhere they should be linearizable.",
+    )
+    parser.add_argument(
+        "paths",
+        metavar="DIR",
+        nargs="*",
+        type=Path,
+        default=[DATA],
+        help="directory of histories, or a single file: registers in Jepsen's form (.log, .txt, .edn), or "
+        "what this project's tests have recorded (.jsonl); without any, those that come with the tests",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=DEFAULT_BUDGET,
+        metavar="N",
+        help="give up on a history after this many steps, which counts as a failure (%(default)s)",
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="say where it gets stuck also where that is expected"
+    )
+    return parser
+
+
+def _cases(paths: Sequence[Path]) -> Iterator[tuple[Path, Verdict]]:
+    """Return each history's file with the verdict that it should get.
+
+    Raises:
+        ValueError: If there are none, or a file with verdicts cannot be read.
+    """
+    for path in paths:
+        directory = path if path.is_dir() else path.parent
+        verdicts = _read_verdicts(directory / VERDICTS)
+        found = {path}
+        if path.is_dir():
+            found = {one for one in path.iterdir() if one.suffix in _SUFFIXES} | verdicts.keys()
+        if not found:
+            raise ValueError(f"{path}: there are no histories here ({', '.join(sorted(_SUFFIXES))})")
+        for one in sorted(found):
+            yield one, verdicts.get(one, Verdict.LINEARIZABLE)
+
+
+def _read_verdicts(path: Path) -> dict[Path, Verdict]:
+    verdicts: dict[Path, Verdict] = {}
+    if path.exists():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            name, _, verdict = line.partition("\t")
+            try:
+                verdicts[path.parent / name] = Verdict(verdict.strip())
+            except ValueError:
+                raise ValueError(
+                    f"{path}:{number}: expected a name, a tab and a verdict, in: {line:.200}"
+                ) from None
+    return verdicts
+
+
+def _try(path: Path, expected: Verdict, budget: int, *, explain: bool) -> bool:
+    """Check one file, and print what came of it."""
+    try:
+        history = History.load(path) if path.suffix == ".jsonl" else read_history(path)
+        begun = time.perf_counter()
+        result = history.check(budget)
+    except (OSError, ValueError) as error:
+        say(f"✗ {path.name}: {error}")
+        return False
+    is_passed = result.verdict is expected
+    duration_ms = (time.perf_counter() - begun) * 1000
+    count = len(history.operations)
+    mark = "✓" if is_passed else "✗"
+    wanted = "" if is_passed else f", expected: {expected.value}"
+    say(f"{mark} {path.name}  {result.verdict.value}{wanted}  ({count} operations, {duration_ms:.0f} ms)")
+    if result.explanation and (explain or not is_passed):
+        say(textwrap.indent(result.explanation, "    "))
+    return is_passed
