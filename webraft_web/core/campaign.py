@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 class Campaign:
     """What only a candidate has: one round of votes (§3.4, §9.6).
 
-    The own vote counts once it is durable, like any other.
+    The own vote counts once it is durable, like any other, and nothing is decided
+    before that: nobody was asked yet, so a majority that has answered all the same
+    answered another process that runs this server, and made it this term's leader.
     """
 
     def __init__(self, is_pre_vote: bool, is_transfer: bool) -> None:
         self.is_pre_vote = is_pre_vote
         self.is_transfer = is_transfer
         """Started by TimeoutNow: others answer despite a live leader (§4.2.3)."""
+        self.is_durable = False
+        """Whether the own vote is."""
         self.votes: dict[ServerId, bool] = {}
 
     def record(self, voter: ServerId, vote_granted: bool) -> None:

@@ -247,6 +247,8 @@ class Raft:
         assert campaign is not None, "votes are counted in a campaign"
         if voter in self.log.configuration.voters:
             campaign.record(voter, vote_granted)
+        if not campaign.is_durable:
+            return
         result = campaign.result(self.log.configuration)
         if result is VoteResult.WON:
             if campaign.is_pre_vote:
@@ -490,6 +492,7 @@ class Raft:
         """Count the batch handed out: it is durable, and its writer still the rightful one."""
         own_vote = self.batches.advance()
         if own_vote is not None and own_vote is self._campaign:
+            own_vote.is_durable = True
             self._record_vote(self.server_id, True)
         if self.leadership is not None:
             self.leadership.batch_durable()

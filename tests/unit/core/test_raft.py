@@ -179,6 +179,18 @@ def test_an_own_vote_written_too_late_counts_for_nothing() -> None:
     assert (server.raft.role, server.raft.leader_id) == (Role.FOLLOWER, "b")
 
 
+def test_no_majority_elects_before_the_own_vote_is_durable() -> None:
+    """A zombie hears the votes that its successor asked for; it must not lead the same term beside it."""
+    server = Server("a", pre_vote=False)
+    server.raft.campaign()
+    server.raft.ready()
+    for voter in "bc":
+        server.raft.step(RequestVoteResponse(voter, "a", 2, True))
+    assert server.raft.role is Role.CANDIDATE
+    server.raft.advance()
+    assert server.raft.is_leader
+
+
 @pytest.mark.parametrize("kind", [RequestVote, PreVote])
 def test_nobody_gets_a_vote_while_a_leader_is_heard(kind: type[RequestVote | PreVote]) -> None:
     """Within the lease a follower ignores requests and keeps its term (§4.2.3)."""
