@@ -10,7 +10,7 @@ for what only makes sense together (indexes that follow on, terms that never fal
 # mypy: disable-error-code="unreachable, redundant-expr"
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from webraft_web.core.entry import ENTRY_OVERHEAD, Configuration, Entry, EntryKind, ServerId
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
@@ -88,7 +88,7 @@ def check_server_id(server_id: ServerId) -> None:
         )
 
 
-def _refuse(message: Message, what: str) -> None:
+def _refuse(message: Message, what: str) -> NoReturn:
     raise RemoteProtocolError(f"{type(message).__name__} from {seen(message.sender)}: {what}")
 
 
@@ -220,7 +220,6 @@ def _check_entry(message: Message, entry: Entry) -> None:
 def _check_configuration(message: Message, configuration: object) -> None:
     if type(configuration) is not Configuration:
         _refuse(message, f"expected a configuration, got {seen(configuration)}")
-        return
     voters, non_voting = configuration.voters, configuration.non_voting
     if type(voters) is not tuple or type(non_voting) is not tuple:
         _refuse(message, "a configuration has two tuples of servers")

@@ -97,6 +97,13 @@ def test_entries_below_the_commit_index_are_acknowledged_as_far_as_that() -> Non
     assert sent == [AppendEntriesResponse("a", "b", 1, True, 3)]
 
 
+def test_entries_that_follow_what_is_compacted_are_acknowledged_as_far_as_is_committed() -> None:
+    """Nothing is left to compare them with, and nothing needs to be compared."""
+    server = Server("a", RestoredState(HardState(1, None, 5), Snapshot(5, 1, ABC), (command(6),)))
+    sent = server.step(AppendEntries("b", "a", 1, 3, 1, [command(4), command(5), command(6)], 6))
+    assert sent == [AppendEntriesResponse("a", "b", 1, True, 5)]
+
+
 def test_entries_that_contradict_committed_ones_are_refused() -> None:
     """Their sender is broken or of another cluster; nothing changes."""
     server = Server("a", stored(1, 1, commit_index=3))
@@ -153,6 +160,17 @@ def test_chunks_are_put_together_in_order() -> None:
     server.step(chunk(6, "6", done=True))
     assert server.stored.snapshot is not None
     assert server.stored.snapshot.data == "0123456"
+
+
+def test_a_snapshot_may_come_in_very_many_chunks() -> None:
+    """However small its sender makes them, they fit together."""
+    server = Server("a")
+    size = 10_000
+    for offset in range(size):
+        server.raft.step(chunk(offset, str(offset % 10), done=offset == size - 1))
+        server.settle()
+    assert server.stored.snapshot is not None
+    assert server.stored.snapshot.data == "0123456789" * (size // 10)
 
 
 def test_a_missing_chunk_is_asked_for_again() -> None:
@@ -397,6 +415,13 @@ def test_a_confirmation_counts_even_if_its_leader_is_gone_since() -> None:
     server.raft.forget_leader()
     assert server.step(ConfirmRefreshResponse("b", "a", 1, 1, 9, ABC)) == []
     assert (server.raft.commit_index, server.raft.log.last_index) == (9, 9)
+
+
+def test_a_state_of_a_later_term_is_not_adopted_before_that_term_is_entered() -> None:
+    """A log's last term never lies beyond the server's own, or it could ask for votes that it cannot win."""
+    server = refreshing(entry_term=2)
+    assert server.step(ConfirmRefreshResponse("b", "a", 2, 2, 9, ABC)) == []
+    assert (server.raft.current_term, server.raft.log.last_index) == (1, 1)
 
 
 def test_a_candidate_adopts_nothing() -> None:

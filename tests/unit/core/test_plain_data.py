@@ -21,6 +21,12 @@ def test_a_log_line_shows_who_says_what_to_whom() -> None:
     assert repr(Heartbeat("a", "b", 3, 7, 1)) == "Heartbeat(a->b term=3 (7, 1))"
 
 
+def test_equal_messages_and_entries_are_one_in_a_set() -> None:
+    """Where they are collected a second copy counts for nothing."""
+    assert len({Heartbeat("a", "b", 3, 7), Heartbeat("a", "b", 3, 7), Heartbeat("a", "c", 3, 7)}) == 2
+    assert len({Entry(1, 2), Entry(1, 2), Entry(1, 3)}) == 2
+
+
 def test_a_message_is_of_some_kind() -> None:
     """What has no kind cannot be compared, or sent."""
     with pytest.raises(NotImplementedError):

@@ -89,6 +89,22 @@ def test_a_repeated_request_for_a_chunk_does_not_send_it_twice() -> None:
     assert len(server.step(request, request)) == 1
 
 
+def test_one_chunk_at_a_time_waits_for_a_follower() -> None:
+    """Requests that come faster than batches leave replace what they asked for before."""
+    server = compacted("0123456789", max_message_size=4)
+    refuse_from_c(server)
+    sent = server.step(InstallSnapshotResponse("c", "a", 2, 4, 4), InstallSnapshotResponse("c", "a", 2, 4, 8))
+    assert [one.offset for one in only(sent, InstallSnapshot)] == [8]
+
+
+def test_an_acknowledgement_of_too_little_does_not_end_a_snapshot() -> None:
+    """What follows it is compacted, so that the snapshot is still needed."""
+    server = compacted("0123456789", max_message_size=4)
+    refuse_from_c(server)
+    assert server.step(AppendEntriesResponse("c", "a", 2, True, 3)) == []
+    assert (server.peer("c").state, server.peer("c").match_index) == (ProgressState.SNAPSHOT, 3)
+
+
 def test_a_request_for_another_snapshot_is_ignored() -> None:
     """Late answers to an earlier snapshot say nothing of this one, nor do impossible offsets."""
     server = compacted("0123456789", max_message_size=4)

@@ -30,7 +30,7 @@ from webraft_web.core.message import (
     RequestVoteResponse,
     TimeoutNow,
 )
-from webraft_web.core.validation import MAX_NUMBER, MAX_SERVERS, MAX_TERM_LEAP
+from webraft_web.core.validation import MAX_ID_LENGTH, MAX_NUMBER, MAX_REACHED, MAX_SERVERS, MAX_TERM_LEAP
 
 
 def messages() -> list[Message]:
@@ -223,6 +223,12 @@ def test_what_is_no_message_is_refused(value: Any) -> None:
         a_follower().raft.step(value)
 
 
+def of_size(entry: Entry, size: int) -> Entry:
+    """An entry that says that it is larger or smaller than it is."""
+    entry.size = size
+    return entry
+
+
 @pytest.mark.parametrize(
     ("message", "why"),
     [
@@ -231,11 +237,20 @@ def test_what_is_no_message_is_refused(value: Any) -> None:
         (Heartbeat("", "a", 3, 0), "another server's id"),
         (Heartbeat("b", "a", MAX_NUMBER + 1, 0), "term is"),
         (Heartbeat("b", "a", 3 + MAX_TERM_LEAP, 0), "absurdly far"),
+        (Heartbeat("b", "a", MAX_REACHED + 1, 0), "absurdly far"),
         (Heartbeat("b", "a", 0, 0), "nobody leads in term 0"),
+        (Heartbeat("b", "a", 3, -1), "leader_commit is -1"),
+        (Heartbeat("b" * (MAX_ID_LENGTH + 1), "a", 3, 0), "another server's id"),
+        (RequestVoteResponse("b", "a", 3, 1), "vote_granted is 1"),  # type: ignore[arg-type]
         (RequestVote("b", "a", 0, 0, 0), "nobody campaigns in term 0"),
         (RequestVote("b", "a", 3, 4, 5), "its last entry is of term 5"),
         (AppendEntries("b", "a", 3, 0, 1, [], 0), "0 together"),
         (AppendEntries("b", "a", 3, 3, 4, [], 0), "beyond the leader's term"),
+        (AppendEntries("b", "a", 3, 3, 2, [], 2**53), "leader_commit is"),
+        (AppendEntries("b", "a", 3, 3, 2, (command(4, 2),), 0), "must be a list"),  # type: ignore[arg-type]
+        (AppendEntries("b", "a", 3, MAX_REACHED, 2, [command(MAX_REACHED + 1, 2)], 0), "absurdly far"),
+        (AppendEntries("b", "a", 3, 3, 2, [Entry(3, 4, 0)], 0), "bad kind"),  # type: ignore[arg-type]
+        (AppendEntries("b", "a", 3, 3, 2, [of_size(command(4, 2), 0)], 0), "the size of its data"),
         (AppendEntries("b", "a", 3, 3, 2, [command(5, 2)], 0), "out of place"),
         (AppendEntries("b", "a", 3, 3, 2, [command(4, 1)], 0), "after 2"),
         (AppendEntries("b", "a", 3, 3, 2, [command(4, 4)], 0), "from a leader of 3"),
@@ -244,7 +259,10 @@ def test_what_is_no_message_is_refused(value: Any) -> None:
         (AppendEntriesResponse("b", "a", 3, False, 2, 3, 1), "its hint 3"),
         (InstallSnapshot("b", "a", 3, 0, 0, members("a"), 0, 0, "", True), "stands for index 0"),
         (InstallSnapshot("b", "a", 3, 9, 4, members("a"), 0, 0, "", True), "of term 4"),
+        (InstallSnapshot("b", "a", 3, MAX_REACHED + 1, 2, members("a"), 0, 0, "", True), "absurdly far"),
         (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 10, 0, "", True), "first command"),
+        (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 0, b"", True), "text"),  # type: ignore[arg-type]
+        (InstallSnapshot("b", "a", 3, 9, 2, "abc", 0, 0, "", True), "a configuration"),  # type: ignore[arg-type]
         (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 4, None, True), "no chunks"),
         (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 4, "", False), "empty chunk"),
         (InstallSnapshot("b", "a", 3, 9, 2, members("", "a"), 0, 0, "", True), "at least one voter"),
@@ -252,6 +270,7 @@ def test_what_is_no_message_is_refused(value: Any) -> None:
         (Propose("b", "a", 3, 1, []), "not empty"),
         (Propose("b", "a", 3, 1, ["x"], EntryKind.CONFIGURATION), "cannot be proposed"),
         (Propose("b", "a", 3, 1, ["x"], EntryKind.NO_OP), "cannot be proposed"),
+        (Propose("b", "a", 3, 1, ["x", 1]), "must be text"),  # type: ignore[list-item]
         (ProposeResponse("b", "a", 3, 1, 0, 0, "x" * 1000), "short text"),
         (ConfirmRefreshResponse("b", "a", 3, 0, 9, members("a")), "cannot be"),
     ],
@@ -270,6 +289,22 @@ def test_a_configuration_of_too_many_servers_is_refused() -> None:
     many = Configuration(tuple(str(number) for number in range(MAX_SERVERS + 1)))
     with pytest.raises(RemoteProtocolError, match="at most"):
         a_follower().raft.step(InstallSnapshot("b", "a", 3, 9, 2, many, 0, 0, "", True))
+
+
+def test_a_configuration_of_other_things_than_tuples_is_refused() -> None:
+    """It could be changed by its sender, in one process, after it was found good."""
+    listed = members("ab")
+    listed.voters = ["a", "b"]  # type: ignore[assignment]
+    with pytest.raises(RemoteProtocolError, match="two tuples"):
+        a_follower().raft.step(InstallSnapshot("b", "a", 3, 9, 2, listed, 0, 0, "", True))
+
+
+def test_a_message_without_one_of_its_fields_is_refused() -> None:
+    """Whatever made it did not call its constructor."""
+    message = Heartbeat("b", "a", 3, 0)
+    del message.read_round
+    with pytest.raises(RemoteProtocolError, match="lacks a field"):
+        a_follower().raft.step(message)
 
 
 def test_a_configuration_that_lists_a_server_twice_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.core.servers import TIMEOUT_MS, Cluster, Server, SpreadTimeouts, only, stored
+from tests.unit.core.servers import TIMEOUT_MS, Cluster, Server, SpreadTimeouts, established, only, stored
 from webraft_web.core.entry import HardState
 from webraft_web.core.message import Heartbeat, PreVote, PreVoteResponse, RequestVote
 from webraft_web.core.role import Role
@@ -65,8 +65,8 @@ def test_voters_are_willing_if_they_hear_no_leader() -> None:
 
 def test_a_leader_is_not_willing() -> None:
     """The leader of the term has the best reason to think that there is one (§9.6)."""
-    server = Server("a")
-    server.elect()
+    server = established()
+    server.pass_time(TIMEOUT_MS)
     assert server.step(PreVote("b", "a", 3, 9, 2)) == []
     assert (server.raft.is_leader, server.raft.current_term) == (True, 2)
 
