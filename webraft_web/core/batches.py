@@ -164,6 +164,8 @@ class Batches:
         self._raft.log.written(self._last_out[0], self._last_out[1])
         own_vote = self._own_vote_under_way
         self._own_vote_under_way = None
+        if own_vote is not None:
+            own_vote.is_durable = True
         return own_vote
 
     def applied_to(self, index: int) -> int:

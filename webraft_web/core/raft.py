@@ -222,9 +222,7 @@ class Raft:
             self.role = Role.CANDIDATE
             term = self.current_term
         self._restart_wait(self.config.timeouts.election_timeout_ms())
-        campaign = Campaign(is_pre_vote, is_transfer)
-        self._campaign = campaign
-        self.batches.own_vote = campaign
+        self._campaign = self.batches.own_vote = Campaign(is_pre_vote, is_transfer)
         log, own_id = self.log, self.server_id
         for voter in log.configuration.voters:
             if voter == own_id:
@@ -247,9 +245,7 @@ class Raft:
         assert campaign is not None, "votes are counted in a campaign"
         if voter in self.log.configuration.voters:
             campaign.record(voter, vote_granted)
-        if not campaign.is_durable:
-            return
-        result = campaign.result(self.log.configuration)
+        result = campaign.result(self.log.configuration) if campaign.is_durable else VoteResult.PENDING
         if result is VoteResult.WON:
             if campaign.is_pre_vote:
                 self._ask_for_votes(False, campaign.is_transfer)
@@ -492,7 +488,6 @@ class Raft:
         """Count the batch handed out: it is durable, and its writer still the rightful one."""
         own_vote = self.batches.advance()
         if own_vote is not None and own_vote is self._campaign:
-            own_vote.is_durable = True
             self._record_vote(self.server_id, True)
         if self.leadership is not None:
             self.leadership.batch_durable()
