@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from typing import Final
 
 from webraft_web.core.errors import BadArgumentError
@@ -51,11 +52,15 @@ def _check(value: object, depth: int) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise BadArgumentError(f"JSON's keys are text, got {key!r} of type {type(key).__name__}")
+                raise BadArgumentError(
+                    f"JSON's keys are text, got {reprlib.repr(key)} of type {type(key).__name__}"
+                )
             if type(item) is not str:  # as most are, and a call for each would be most of the work
                 _check(item, depth + 1)
     elif isinstance(value, _ARRAYS):
         for item in value:
             _check(item, depth + 1)
     else:
-        raise BadArgumentError(f"JSON cannot carry a value of type {type(value).__name__}: {value!r:.80}")
+        raise BadArgumentError(
+            f"JSON cannot carry a value of type {type(value).__name__}: {reprlib.repr(value)}"
+        )

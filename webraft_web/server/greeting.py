@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import RemoteProtocolError
+from webraft_web.core.validation import seen
 from webraft_web.wire import MAX_ID_LENGTH, MAX_SERVERS, WIRE_VERSION
 
 RAFT: Final = "raft"
@@ -81,9 +82,9 @@ def open_payload(payload: object) -> Envelope:
         )
     version, cluster_id, kind, body = payload
     if type(version) is not int or version != WIRE_VERSION:
-        seen = f"version {version:.6g}" if type(version) is int else "no version"
         raise RemoteProtocolError(
-            f"the peer speaks {seen} and this server version {WIRE_VERSION}: load the same release on both"
+            f"the peer speaks version {seen(version)} and this server version {WIRE_VERSION}: "
+            "load the same release on both"
         )
     if cluster_id is not None and not _is_id(cluster_id):
         raise RemoteProtocolError("a payload's cluster id must be null or a short text")
