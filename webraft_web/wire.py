@@ -27,7 +27,7 @@ WIRE_VERSION: Final = 1
 MAX_INTEGER: Final = validation.MAX_NUMBER
 """What JavaScript's numbers carry exactly."""
 MAX_ID_LENGTH: Final = validation.MAX_ID_LENGTH
-MAX_SERVERS: Final = 1024
+MAX_SERVERS: Final = validation.MAX_SERVERS
 MAX_ENTRIES: Final = 65_536
 """Entries, or commands, in one message; a stored batch may hold more."""
 MAX_COMMAND_LENGTH: Final = 64 * 1024 * 1024

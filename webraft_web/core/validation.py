@@ -45,7 +45,7 @@ MAX_ID_LENGTH: Final = 1024
 """Characters of a server id."""
 MAX_REASON: Final = 100
 """Characters of a reason."""
-MAX_SERVERS: Final = 1000
+MAX_SERVERS: Final = 1024
 """Members of one configuration."""
 _KINDS_PROPOSED: Final = (EntryKind.COMMAND, EntryKind.HOUSEKEEPING, EntryKind.YIELD)
 
