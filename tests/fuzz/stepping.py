@@ -16,15 +16,14 @@ from tests.fuzz.messages import Hostile
 from tests.fuzz.roles import ROLES
 from tests.unit.core.servers import TIMEOUT_MS, Server
 from webraft_web import wire
-from webraft_web.core.batches import MAX_QUEUED
+from webraft_web.core import batches, following, reads, requests
 from webraft_web.core.entry import Configuration, EntryKind
 from webraft_web.core.errors import LocalProtocolError, NotLeaderError, OverloadedError, RemoteProtocolError
-from webraft_web.core.message import Message, RequestVote, RequestVoteResponse
-from webraft_web.core.reads import MAX_READS
+from webraft_web.core.leadership import Leadership
+from webraft_web.core.message import InstallSnapshot, Message, RequestVote, RequestVoteResponse
 from webraft_web.core.validation import MAX_REACHED
 from webraft_web.storage.base import Batch
 
-_MAX_FORWARDED: Final = 8192
 _REFUSALS: Final = (LocalProtocolError, NotLeaderError, OverloadedError)
 
 
@@ -102,27 +101,36 @@ def check_invariants(server: Server) -> None:
     assert log.last_term <= raft.current_term <= MAX_REACHED + 1000
     assert log.size == log.size_between(log.first_index, log.last_index)
     assert raft.deadline_ms <= raft.now_ms + 3_600_000
-    following = raft.following
+    receiver = raft.following
     assert (
-        following._received_size == sum(len(chunk) for chunk in following._chunks) <= config.max_snapshot_size
+        receiver._received_size == sum(len(chunk) for chunk in receiver._chunks) <= config.max_snapshot_size
     )
+    assert len(receiver._chunks) < following._MAX_CHUNKS
+    parts = [one.receiver for one in raft.batches._messages if isinstance(one, InstallSnapshot)]
+    assert len(parts) == len(set(parts)), "of a snapshot's parts only one goes at a time"
     waiting = raft.batches._messages + raft.batches._promises
-    assert len(waiting) <= MAX_QUEUED + 100
+    assert len(waiting) <= batches.MAX_QUEUED + 100
     if raft._campaign is not None:
         assert raft._campaign.votes.keys() <= set(raft.configuration.voters)
-    leadership = raft.leadership
-    assert (leadership is not None) == raft.is_leader
-    if leadership is None:
-        return
+    assert (raft.leadership is not None) == raft.is_leader
+    if raft.leadership is not None:
+        _check_leadership(raft.leadership)
+
+
+def _check_leadership(leadership: Leadership) -> None:
+    raft = leadership.raft
+    log = raft.log
+    config = raft.config
     assert raft.leader_id == raft.server_id
     members = {one for standing in log.standing_configurations for one in standing.servers}
     assert leadership.progress.keys() == members
     for peer in leadership.progress.values():
         assert 0 <= peer.match_index < peer.next_index <= log.last_index + 1
         assert peer.inflight_count <= config.max_inflight_messages
-    assert len(leadership.forwarded._first_indexes) <= _MAX_FORWARDED
+    assert len(leadership.forwarded._first_indexes) <= requests._REMEMBERED
     assert (
-        len(leadership.reads.waiting) + sum(len(one.reads) for one in leadership.reads._rounds) <= MAX_READS
+        len(leadership.reads.waiting) + sum(len(one.reads) for one in leadership.reads._rounds)
+        <= reads.MAX_READS
     )
     first = max(leadership._first_index, log.applied_index + 1, log.first_index)
     proposed = [

@@ -38,43 +38,61 @@ from webraft_web.core.message import (
     RequestVoteResponse,
     TimeoutNow,
 )
+from webraft_web.core.raft import Raft
 
-FLOODS: dict[str, Callable[[int, int], Message]] = {
-    "votes of strangers": lambda n, term: RequestVoteResponse(f"s{n}", "a", term, True),
-    "pre-votes of strangers": lambda n, term: PreVoteResponse(f"s{n}", "a", term + 1, True),
-    "refused votes": lambda n, term: RequestVoteResponse(f"s{n}", "a", term, False),
-    "candidates": lambda n, term: RequestVote(f"s{n}", "a", term, 99, term, n % 2 == 0),
-    "candidates of ever new terms": lambda n, term: RequestVote(f"s{n}", "a", term + 1, 99, term, True),
-    "pre-candidates": lambda n, term: PreVote(f"s{n}", "a", term + 1, 99, term),
-    "leaders of ever new terms": lambda n, term: Heartbeat(f"s{n}", "a", term + 1, 0, n),
-    "heartbeats": lambda n, term: Heartbeat("c", "a", term, 0, n),
-    "stale heartbeats": lambda n, term: Heartbeat(f"s{n}", "a", 1, 0, n),
-    "heartbeats answered": lambda n, term: HeartbeatResponse("b", "a", term, 0),
-    "entries that do not fit": lambda n, term: AppendEntries(
-        "c", "a", term, 50 + n, term, [command(51 + n, term)], 0
+FLOODS: dict[str, Callable[[int, Raft], Message]] = {
+    "votes of strangers": lambda n, raft: RequestVoteResponse(f"s{n}", "a", raft.current_term, True),
+    "pre-votes of strangers": lambda n, raft: PreVoteResponse(f"s{n}", "a", raft.current_term + 1, True),
+    "refused votes": lambda n, raft: RequestVoteResponse(f"s{n}", "a", raft.current_term, False),
+    "candidates": lambda n, raft: RequestVote(
+        f"s{n}", "a", raft.current_term, 99, raft.current_term, n % 2 == 0
     ),
-    "entries held already": lambda n, term: AppendEntries("c", "a", term, 1, 1, [command(2, 1)], 0),
-    "acknowledgements": lambda n, term: AppendEntriesResponse("b", "a", term, True, n % 5),
-    "acknowledgements of strangers": lambda n, term: AppendEntriesResponse(f"s{n}", "a", term, True, 1),
-    "refused entries": lambda n, term: AppendEntriesResponse("b", "a", term, False, n % 5, 0, 0),
-    "snapshots begun": lambda n, term: InstallSnapshot(
-        f"s{n}", "a", term, 90 + n, 1, members("abc"), 0, 0, "x" * 300, False
+    "candidates of ever new terms": lambda n, raft: RequestVote(
+        f"s{n}", "a", raft.current_term + 1, 99, raft.current_term, True
     ),
-    "snapshots of ever new terms": lambda n, term: InstallSnapshot(
-        f"s{n}", "a", term + 1, 90, 1, members("abc"), 0, 0, "x" * 300, False
+    "pre-candidates": lambda n, raft: PreVote(f"s{n}", "a", raft.current_term + 1, 99, raft.current_term),
+    "leaders of ever new terms": lambda n, raft: Heartbeat(f"s{n}", "a", raft.current_term + 1, 0, n),
+    "heartbeats": lambda n, raft: Heartbeat("c", "a", raft.current_term, 0, n),
+    "stale heartbeats": lambda n, raft: Heartbeat(f"s{n}", "a", 1, 0, n),
+    "heartbeats answered": lambda n, raft: HeartbeatResponse("b", "a", raft.current_term, 0),
+    "entries that do not fit": lambda n, raft: AppendEntries(
+        "c", "a", raft.current_term, 50 + n, raft.current_term, [command(51 + n, raft.current_term)], 0
     ),
-    "refreshes announced": lambda n, term: InstallSnapshot(
-        "c", "a", term, 90 + n, 1, members("abc"), 0, 0, None, True
+    "entries held already": lambda n, raft: AppendEntries(
+        "c", "a", raft.current_term, 1, 1, [command(2, 1)], 0
     ),
-    "parts asked for": lambda n, term: InstallSnapshotResponse("c", "a", term, 4, n % 400),
-    "proposals": lambda n, term: Propose(f"s{n % 9}", "a", term, n, ["x"]),
-    "empty proposals": lambda n, term: Propose("b", "a", term, n, [""] * 20),
-    "results of proposals never made": lambda n, term: ProposeResponse("b", "a", term, n, term, 5),
-    "reads": lambda n, term: ReadIndex(f"s{n % 9}", "a", term, n),
-    "results of reads never asked for": lambda n, term: ReadIndexResponse("b", "a", term, n, 5),
-    "refreshes to confirm": lambda n, term: ConfirmRefresh(f"s{n}", "a", term, 1, 2),
-    "refreshes confirmed": lambda n, term: ConfirmRefreshResponse(f"s{n}", "a", term, 2, 9, members("abc")),
-    "orders to campaign": lambda n, term: TimeoutNow(f"s{n}", "a", term),
+    "acknowledgements": lambda n, raft: AppendEntriesResponse("b", "a", raft.current_term, True, n % 5),
+    "acknowledgements of strangers": lambda n, raft: AppendEntriesResponse(
+        f"s{n}", "a", raft.current_term, True, 1
+    ),
+    "refused entries": lambda n, raft: AppendEntriesResponse("b", "a", raft.current_term, False, n % 5, 0, 0),
+    "snapshots begun": lambda n, raft: InstallSnapshot(
+        f"s{n}", "a", raft.current_term, 90 + n, 1, members("abc"), 0, 0, "x" * 300, False
+    ),
+    "snapshots of ever new terms": lambda n, raft: InstallSnapshot(
+        f"s{n}", "a", raft.current_term + 1, 90, 1, members("abc"), 0, 0, "x" * 300, False
+    ),
+    "refreshes announced": lambda n, raft: InstallSnapshot(
+        "c", "a", raft.current_term, 90 + n, 1, members("abc"), 0, 0, None, True
+    ),
+    "parts asked for": lambda n, raft: InstallSnapshotResponse(
+        "c", "a", raft.current_term, raft.log.snapshot.last_index, n % 400
+    ),
+    "tiny parts of a snapshot": lambda n, raft: InstallSnapshot(
+        "c", "a", raft.current_term, 9, 2, members("abc"), 0, raft.following._received_size, "x", False
+    ),
+    "proposals": lambda n, raft: Propose(f"s{n % 9}", "a", raft.current_term, n, ["x"]),
+    "empty proposals": lambda n, raft: Propose("b", "a", raft.current_term, n, [""] * 20),
+    "results of proposals never made": lambda n, raft: ProposeResponse(
+        "b", "a", raft.current_term, n, raft.current_term, 5
+    ),
+    "reads": lambda n, raft: ReadIndex(f"s{n % 9}", "a", raft.current_term, n),
+    "results of reads never asked for": lambda n, raft: ReadIndexResponse("b", "a", raft.current_term, n, 5),
+    "refreshes to confirm": lambda n, raft: ConfirmRefresh(f"s{n}", "a", raft.current_term, 1, 2),
+    "refreshes confirmed": lambda n, raft: ConfirmRefreshResponse(
+        f"s{n}", "a", raft.current_term, 2, 9, members("abc")
+    ),
+    "orders to campaign": lambda n, raft: TimeoutNow(f"s{n}", "a", raft.current_term),
 }
 ENOUGH = 1000
 """Messages of a flood until every bound is reached, where there is one."""
@@ -89,10 +107,10 @@ def low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webraft_web.core.requests._REMEMBERED", 100)
 
 
-def pour(server: Server, make: Callable[[int, int], Message], numbers: range, batch_every: int) -> None:
+def pour(server: Server, make: Callable[[int, Raft], Message], numbers: range, batch_every: int) -> None:
     for number in numbers:
         try:
-            server.raft.step(make(number, server.raft.current_term))
+            server.raft.step(make(number, server.raft))
         except RemoteProtocolError:
             continue
         if batch_every and number % batch_every == 0:
@@ -111,6 +129,7 @@ def test_twice_the_flood_takes_no_more_memory(role: Callable[[], Server], batch_
         pour(server, make, range(ENOUGH, 2 * ENOUGH), batch_every)
         twice = len(pickle.dumps(server.raft, 5))
         assert twice <= once * 1.05 + 1000, flood
+        check_invariants(server)
         server.settle()
         check_invariants(server)
         check_goes_on(server)
