@@ -32,7 +32,7 @@ class Result:
         verdict: UNKNOWN if the budget ran out, and nothing was found wrong elsewhere.
         steps: Transitions tried for it.
         explanation: Where it got stuck, in lines for people; empty if it is linearizable.
-        stuck: The operation whose return ends the longest prefix that is linearizable, in its part.
+        stuck: The operation whose return nothing accounts for, though all is well before it.
     """
 
     verdict: Verdict

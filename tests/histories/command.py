@@ -76,7 +76,7 @@ def _cases(paths: Sequence[Path]) -> Iterator[tuple[Path, Verdict]]:
     """
     for path in paths:
         directory = path if path.is_dir() else path.parent
-        verdicts = _read_verdicts(directory / VERDICTS)
+        verdicts = read_verdicts(directory / VERDICTS)
         found = {path}
         if path.is_dir():
             found = {one for one in path.iterdir() if one.suffix in _SUFFIXES} | verdicts.keys()
@@ -86,7 +86,12 @@ def _cases(paths: Sequence[Path]) -> Iterator[tuple[Path, Verdict]]:
             yield one, verdicts.get(one, Verdict.LINEARIZABLE)
 
 
-def _read_verdicts(path: Path) -> dict[Path, Verdict]:
+def read_verdicts(path: Path) -> dict[Path, Verdict]:
+    """Read the verdicts that the histories of a directory should get; none if there is no such file.
+
+    Raises:
+        ValueError: If a line is no verdict.
+    """
     verdicts: dict[Path, Verdict] = {}
     if path.exists():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

@@ -9,7 +9,7 @@ from typing import Any, Final
 _TOKEN: Final = re.compile(
     r"""[\s,]*(?:
         (?P<string>"(?:[^"\\]|\\.)*")
-      | (?P<open>[\[({]) | (?P<close>[\])}])
+      | (?P<open>\#\{|[\[({]) | (?P<close>[\])}])
       | (?P<word>[^\s,\[\](){}"]+)
       | (?P<end>$)
     )""",
@@ -17,7 +17,7 @@ _TOKEN: Final = re.compile(
 )
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+N?")
 _FLOAT: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?M?")
-_CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
+_CLOSING: Final = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _CONSTANTS: Final = {"nil": None, "true": True, "false": False}
 
 
@@ -27,11 +27,17 @@ class Keyword(str):
     __slots__ = ()
 
 
+class Symbol(str):
+    """A name that stands for something else."""
+
+    __slots__ = ()
+
+
 def read_all(text: str) -> list[Any]:
-    """Return the values that a text consists of: vectors and lists as lists, maps as dicts.
+    """Return the values that a text consists of: vectors, lists and sets as lists, maps as dicts, no tags.
 
     Raises:
-        ValueError: If it is not EDN, or has tagged values, characters, sets or symbols.
+        ValueError: If it is not EDN.
     """
     stack: list[tuple[str, list[Any]]] = [("", [])]
     position = 0
@@ -42,32 +48,33 @@ def read_all(text: str) -> list[Any]:
         position = token.end()
         kind, word = token.lastgroup, token[token.lastgroup or 0]
         if kind == "open":
-            stack.append((_CLOSING[word], []))
+            stack.append((word, []))
         elif kind == "close":
-            closing, values = stack.pop()
-            if word != closing:
+            opening, values = stack.pop()
+            if word != _CLOSING.get(opening):
                 raise ValueError(f"unexpected {word!r}")
-            stack[-1][1].append(_map(values) if word == "}" else values)
-        elif kind != "end":
+            stack[-1][1].append(_map(values) if opening == "{" else values)
+        elif kind != "end" and not word.startswith("#"):
             stack[-1][1].append(json.loads(word) if kind == "string" else _atom(word))
     if len(stack) > 1:
-        raise ValueError(f"{stack[-1][0]!r} is missing")
+        raise ValueError(f"{_CLOSING[stack[-1][0]]!r} is missing")
     return stack[0][1]
 
 
 def _map(values: list[Any]) -> dict[Any, Any]:
     if len(values) % 2:
         raise ValueError("a map with a key that has no value")
-    return dict(zip(values[::2], values[1::2], strict=True))
+    keys = [json.dumps(key) if isinstance(key, list | dict) else key for key in values[::2]]
+    return dict(zip(keys, values[1::2], strict=True))
 
 
 def _atom(word: str) -> Any:
     if word in _CONSTANTS:
         return _CONSTANTS[word]
-    if word.startswith(":") and len(word) > 1:
+    if word.startswith(":"):
         return Keyword(word[1:])
     if _INTEGER.fullmatch(word):
         return int(word.rstrip("N"))
     if _FLOAT.fullmatch(word):
         return float(word.rstrip("M"))
-    raise ValueError(f"{word:.80} is neither a number nor a keyword")
+    return Symbol(word)

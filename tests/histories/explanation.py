@@ -17,10 +17,10 @@ _PREFIX_BUDGET: Final = 100_000
 
 
 class Stuck(NamedTuple):
-    """Where the longest prefix of a history ends that is linearizable, or the longest found to be.
+    """Where a prefix of a history ends that is linearizable, and the rest does not fit.
 
     Fields:
-        operation: The one whose return no order accounts for.
+        operation: The one whose return no order of what was called before it accounts for.
         explained: How many operations returned before.
         returned: How many did in the whole history.
         order: In which operations took effect up to there, as far as that matters; one of many such orders.

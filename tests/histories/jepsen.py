@@ -19,7 +19,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.histories.edn import Keyword, read_all
+from tests.histories.edn import Keyword, Symbol, read_all
 from tests.histories.operation import Json, Operation
 from tests.histories.recorder import History
 
@@ -105,6 +105,8 @@ def _read_line(number: int, text: str) -> _Line | None:
     if not isinstance(function, Keyword) or function not in _FUNCTIONS:
         raise ValueError(f"the functions known here are :{', :'.join(_FUNCTIONS)}, not {function!r:.40}")
     value = fields.get("value")
+    if type(value) is Symbol:
+        raise ValueError(f"a value is data, not {value!r:.40}")
     has_error = fields.get("error") is not None or isinstance(value, Keyword)
     if function in {"get", "put"} and value == "":
         value = None  # a key that was never put reads as empty text

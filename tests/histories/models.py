@@ -59,8 +59,6 @@ class Model(Protocol):
     def transition(self, operation: Operation) -> Transition:
         """Return what maps a state to the next, or to IMPOSSIBLE if the answer contradicts the state.
 
-        An operation whose outcome is unknown contradicts none.
-
         Raises:
             ValueError: If the model knows no such operation.
         """
