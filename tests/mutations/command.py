@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from demo.toolchain.progress import say, step
 from tests.mutations.mutant import Mutant, OutOfDateError, read_list
-from tests.mutations.workshop import Verdict, Workshop, pytest_arguments
+from tests.mutations.workshop import Trial, Workshop, by_simulator, by_tests
 
 _INTERRUPTED = 130
+_RUNS_WITHOUT = 3
+"""How many seeds the simulator has to pass without any mutant."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,11 +35,9 @@ def main(arguments: Sequence[str]) -> int:
             say(f"{mutant.name}  [{mutant.rule}; {mutant.file}]\n    {mutant.breaks}")
         return 0
     begun = time.monotonic()
-    survivors: list[Mutant] = []
     try:
         with Workshop() as workshop:
-            _check_original(workshop, mutants)
-            survivors = _try_all(workshop, mutants, options.jobs)
+            survivors = _try_all(workshop, mutants, options)
     except OutOfDateError as error:
         say(f"\n{error}\n\n0 passed, 1 failed")
         return 1
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         say("\nInterrupted.")
         return _INTERRUPTED
     for mutant in survivors:
-        say(f"\n{mutant.name} survived [{mutant.rule}]: {mutant.breaks}")
+        say(f"\n{mutant.name} survived [{mutant.rule}]:\n  {mutant.breaks}")
     say(f"\n{time.monotonic() - begun:.0f} s")
     say(f"{len(mutants) - len(survivors)} passed, {len(survivors)} failed")
     return 1 if survivors else 0
@@ -62,6 +62,11 @@ def _read(arguments: Sequence[str], everything: Sequence[Mutant]) -> argparse.Na
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time (one per processor)"
     )
+    parser.add_argument("--simulator", action="store_true", help="have the simulator notice, not the tests")
+    parser.add_argument("--seed", type=int, default=1, help="where the simulator begins (1)")
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="how long the simulator may look for each mutant (1)"
+    )
     options = parser.parse_args(list(arguments))
     unknown = set(options.names) - {mutant.name for mutant in everything}
     if unknown:
@@ -69,35 +74,45 @@ def _read(arguments: Sequence[str], everything: Sequence[Mutant]) -> argparse.Na
     return options
 
 
-def _check_original(workshop: Workshop, mutants: Sequence[Mutant]) -> None:
+def _try_all(workshop: Workshop, mutants: Sequence[Mutant], options: argparse.Namespace) -> list[Mutant]:
+    """Check the list, try the mutants out, report them in its order, and return the survivors."""
     for mutant in mutants:
         workshop.check_fits(mutant)
+    if options.simulator:
+        seed = ("--seed", str(options.seed))
+        simulated = by_simulator(*seed, "--minutes", str(options.minutes), minutes=options.minutes)
+        original = by_simulator(*seed, "--runs", str(_RUNS_WITHOUT), minutes=1)
+        _check_original(workshop, original)
+        return _survivors(workshop, mutants, lambda _: simulated, options.jobs)
     paths = list(dict.fromkeys(path for mutant in mutants for path in mutant.tests))
-    with step("Running the same tests without any mutant"):
-        wrong = workshop.check_original(pytest_arguments(paths))
+    _check_original(workshop, by_tests(paths))
+    return _survivors(workshop, mutants, lambda mutant: by_tests(mutant.tests), options.jobs)
+
+
+def _check_original(workshop: Workshop, trial: Trial) -> None:
+    with step("Running the same without any mutant"):
+        wrong = workshop.check_original(trial.arguments)
     if wrong:
-        raise OutOfDateError(f"The tests fail without any mutant, so nothing can be learnt:\n{wrong}")
+        raise OutOfDateError(f"There are failures without any mutant, so nothing can be learnt:\n{wrong}")
 
 
-def _try_all(workshop: Workshop, mutants: Sequence[Mutant], jobs: int) -> list[Mutant]:
-    """Try the mutants out, report them in the list's order, and return the survivors."""
+def _survivors(
+    workshop: Workshop, mutants: Sequence[Mutant], trial_of: Callable[[Mutant], Trial], jobs: int
+) -> list[Mutant]:
     survivors = []
     pool = ThreadPoolExecutor(max(1, jobs))
     try:
-        running = [pool.submit(partial(_try, workshop, mutant)) for mutant in mutants]
+        running = [pool.submit(workshop.try_out, mutant, trial_of(mutant)) for mutant in mutants]
         for mutant, future in zip(mutants, running, strict=True):
             verdict = future.result()
             if not verdict.is_noticed:
                 survivors.append(mutant)
             mark = "✓" if verdict.is_noticed else "✗"
-            say(f"  {mark} {mutant.name} ({verdict.seconds:.1f} s) {verdict.by or 'SURVIVED'}")
+            by = textwrap.indent(verdict.by or "SURVIVED", "    ").lstrip()
+            say(f"  {mark} {mutant.name} ({verdict.seconds:.1f} s) {by}")
     except BaseException:
         workshop.stop()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
     return survivors
-
-
-def _try(workshop: Workshop, mutant: Mutant) -> Verdict:
-    return workshop.try_out(mutant, pytest_arguments(mutant.tests))

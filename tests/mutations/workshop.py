@@ -23,17 +23,29 @@ _COPIED: Final = ("webraft_web", "tests", "demo", "pyproject.toml")
 _LEFT_OUT: Final = shutil.ignore_patterns("node_modules", "__pycache__", ".*")
 _PLUGINS: Final = ("_hypothesis_pytestplugin",)
 """Those that the tests need; to load the others too would take longer than most mutants live."""
-_FAILED_TEST: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
-_SOME_FAILED: Final = 1
 _SHOWN_OUTPUT: Final = 2000
+
+
+class Trial(NamedTuple):
+    """What is to notice a mutant: a program, run with the copy as its working directory.
+
+    Fields:
+        arguments: A module and what its `main` is given; its exit code is 0 for nothing noticed.
+        sign: Finds in its output, as the first group, what noticed.
+        timeout_s: After this it is stopped, and has noticed.
+    """
+
+    arguments: list[str]
+    sign: re.Pattern[str]
+    timeout_s: float
 
 
 class Verdict(NamedTuple):
     """What became of one mutant.
 
     Fields:
-        is_noticed: Whether a test failed, hung or crashed.
-        by: Which test failed first, or how else it was noticed; for a survivor, what ran in vain.
+        is_noticed: Whether a test failed; or the tests hung, or crashed.
+        by: Which test failed first, or how else it was noticed; "" for a survivor.
         seconds: How long it took.
     """
 
@@ -81,32 +93,32 @@ class Workshop:
         mutant.mutated((self._original / "webraft_web" / mutant.file).read_text(encoding="utf-8"))
 
     def check_original(self, arguments: Sequence[str]) -> str:
-        """Run a module's `main` without any mutant; return what is wrong, "" for nothing.
+        """Run a program without any mutant; return what is wrong, "" for nothing.
 
         This also compiles everything that the copies will find compiled.
         """
-        finished = self._run(self._original, arguments, 4 * TIMEOUT_S)
+        finished = self._run(self._original, arguments, 5 * TIMEOUT_S)
         return "" if finished.code == 0 else finished.output[-_SHOWN_OUTPUT:] or f"exit code {finished.code}"
 
-    def try_out(self, mutant: Mutant, arguments: Sequence[str], timeout_s: float = TIMEOUT_S) -> Verdict:
-        """Put a mutant into a copy and run a module's `main` there."""
+    def try_out(self, mutant: Mutant, trial: Trial) -> Verdict:
+        """Put a mutant into a copy, and see whether it is noticed there."""
         begun = time.monotonic()
         directory = self._directory / mutant.name
         shutil.copytree(self._original, directory)
         try:
             mutant.put_into(directory / "webraft_web")
-            finished = self._run(directory, arguments, timeout_s)
+            finished = self._run(directory, trial.arguments, trial.timeout_s)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
         seconds = time.monotonic() - begun
         if finished.code is None:
-            return Verdict(True, f"it hung: stopped after {timeout_s:.0f} s", seconds)
+            return Verdict(True, f"it hung: stopped after {trial.timeout_s:.0f} s", seconds)
         if finished.code < 0:
             return Verdict(True, f"it crashed: {signal.Signals(-finished.code).name}", seconds)
-        failed = _FAILED_TEST.search(finished.output)
-        if failed is None and finished.code:
-            return Verdict(True, _last_line(finished.output) or f"exit code {finished.code}", seconds)
-        return Verdict(finished.code != 0, failed[1] if failed else "", seconds)
+        if finished.code == 0:
+            return Verdict(False, "", seconds)
+        found = trial.sign.search(finished.output)
+        return Verdict(True, found[1] if found else f"it broke off: {_last_line(finished.output)}", seconds)
 
     def _run(self, directory: Path, arguments: Sequence[str], timeout_s: float) -> Finished:
         environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
@@ -137,11 +149,19 @@ class Workshop:
         return Finished(process.returncode, output)
 
 
-def pytest_arguments(paths: Sequence[str]) -> list[str]:
-    """Return the arguments that have `bounded` run tests up to the first failure, the same ones each time."""
+def by_tests(paths: Sequence[str]) -> Trial:
+    """Return the trial by these tests up to the first failure, with the same chance each time."""
     plugins = [word for name in _PLUGINS for word in ("-p", name)]
     options = ["-x", "-q", "--tb=no", "--hypothesis-seed=0", *plugins]
-    return ["pytest", *options, *(f"tests/unit/{path}" for path in paths)]
+    arguments = ["pytest", *options, *(f"tests/unit/{path}" for path in paths)]
+    return Trial(arguments, re.compile(r"^(?:FAILED|ERROR) tests/unit/(\S+)", re.MULTILINE), TIMEOUT_S)
+
+
+def by_simulator(*options: str, minutes: float) -> Trial:
+    """Return the trial by simulated clusters, see `tests.simulator`."""
+    arguments = ["tests.simulator.command", *options]
+    sign = re.compile(r"^(seed \d+: .*(?:\n.*\S.*)?)", re.MULTILINE)
+    return Trial(arguments, sign, 2 * 60 * minutes + TIMEOUT_S)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

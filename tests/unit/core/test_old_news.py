@@ -6,7 +6,12 @@ from tests.unit.core.servers import Server, acknowledge, change, command, establ
 from webraft_web.core.entry import HardState, Snapshot
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
 from webraft_web.core.log import RaftLog
-from webraft_web.core.message import AppendEntries, AppendEntriesResponse, HeartbeatResponse, InstallSnapshot
+from webraft_web.core.message import (
+    AppendEntries,
+    AppendEntriesResponse,
+    HeartbeatResponse,
+    InstallSnapshot,
+)
 from webraft_web.core.ready import RestoredState
 
 

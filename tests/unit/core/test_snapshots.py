@@ -87,6 +87,7 @@ def test_a_repeated_request_for_a_chunk_does_not_send_it_twice() -> None:
     refuse_from_c(server)
     request = InstallSnapshotResponse("c", "a", 2, 4, 4)
     assert len(server.step(request, request)) == 1
+    assert server.step(request) == [], "nor once the first answer has left"
 
 
 def test_one_chunk_at_a_time_waits_for_a_follower() -> None:

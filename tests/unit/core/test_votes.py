@@ -98,6 +98,18 @@ def test_who_is_no_member_acknowledges_nothing() -> None:
     assert server.raft.commit_index == 2
 
 
+def test_a_new_incarnation_holds_nothing() -> None:
+    """Whatever the server before it at its address has acknowledged (§4.1)."""
+    server = established()
+    assert server.peer("c").match_index == 2
+    server.raft.replace_server("c", "d")
+    assert server.peer("d").match_index == 0
+    acknowledge(server, "b")
+    server.raft.propose(["x"])
+    server.settle()
+    assert server.raft.commit_index == 3
+
+
 def test_two_of_four_confirm_no_read() -> None:
     """Half is no majority: the other half may have elected another (§6.4)."""
     server = established("abcd")
