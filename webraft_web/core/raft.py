@@ -31,15 +31,13 @@ from webraft_web.core.message import (
     Message,
     PreVote,
     PreVoteResponse,
-    Propose,
-    ReadIndex,
     RequestVote,
     RequestVoteResponse,
     TimeoutNow,
 )
 from webraft_web.core.quorum import VoteResult
 from webraft_web.core.ready import Feed, Ready, RestoredState
-from webraft_web.core.requests import answer_stale, step_request
+from webraft_web.core.requests import Questions, answer_stale, step_request
 from webraft_web.core.role import Role
 from webraft_web.core.validation import check_argument, check_message
 
@@ -72,6 +70,7 @@ class Raft:
         self.leadership: Leadership | None = None
         """Only while leading."""
         self._campaign: Campaign | None = None
+        self.questions = Questions(self)
         self.following = Following(self)
         # A torn store may know of a commit index beyond its entries: those were not ours to commit.
         self.log.commit_to(min(restored.hard_state.commit_index, self.log.last_index))
@@ -369,10 +368,7 @@ class Raft:
         Raises:
             NotLeaderError: No leader is known. Nothing was sent.
         """
-        check_argument("request_id", request_id)
-        validation.check_commands(commands, kind)
-        leader_id = self._other_leader()
-        self.send(Propose(self.server_id, leader_id, self.current_term, request_id, list(commands), kind))
+        self.questions.forward(request_id, commands, kind)
 
     def read_index(self, context: int) -> None:
         """Ask for a linearizable read (§6.4); a ReadState comes with a later batch, or never.
@@ -387,12 +383,7 @@ class Raft:
         if self.leadership is not None:
             self.leadership.read(context, None)
         else:
-            self.send(ReadIndex(self.server_id, self._other_leader(), self.current_term, context))
-
-    def _other_leader(self) -> ServerId:
-        if self.leader_id is None or self.leadership is not None:
-            raise NotLeaderError(f"{self.server_id} knows of no other server that leads")
-        return self.leader_id
+            self.questions.read_index(context)
 
     def _leading(self) -> Leadership:
         if self.leadership is None:

@@ -7,9 +7,10 @@ answered here too if the answer helps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from webraft_web.core.entry import Configuration, ServerId
+from webraft_web.core.entry import Configuration, EntryKind, ServerId
 from webraft_web.core.errors import NotLeaderError, OverloadedError
 from webraft_web.core.message import (
     AppendEntries,
@@ -26,22 +27,25 @@ from webraft_web.core.message import (
     ReadIndexResponse,
 )
 from webraft_web.core.ready import ProposalResult
+from webraft_web.core.validation import check_argument, check_commands
 
 if TYPE_CHECKING:
     from webraft_web.core.raft import Raft
 
 _REMEMBERED: Final = 8192
-"""Forwarded requests that a leader knows again."""
+"""Forwarded requests that a leader knows again, and that their sender takes answers to."""
 
 
 def step_request(raft: Raft, message: Message) -> bool:
     """Handle a request or the answer to one; return False for every other message."""
     if isinstance(message, ProposeResponse):
-        raft.batches.proposal_results.append(
-            ProposalResult(message.request_id, message.entry_term, message.first_index, message.reason)
-        )
+        if raft.questions.is_answer(message):
+            raft.batches.proposal_results.append(
+                ProposalResult(message.request_id, message.entry_term, message.first_index, message.reason)
+            )
     elif isinstance(message, ReadIndexResponse):
-        raft.batches.read_served(message.request_id, message.index)
+        if raft.questions.is_answer(message):
+            raft.batches.read_served(message.request_id, message.index)
     elif isinstance(message, ConfirmRefreshResponse):
         raft.following.handle_confirm_refresh_response(message)
     elif isinstance(message, Propose):
@@ -72,6 +76,48 @@ def answer_stale(raft: Raft, message: Message) -> None:
             raft.send(AppendEntriesResponse(raft.server_id, message.sender, raft.current_term, True, 0))
     elif isinstance(message, PreVote):
         raft.send(PreVoteResponse(raft.server_id, message.sender, raft.current_term, False))
+
+
+class Questions:
+    """What this server asks its leader: nobody else answers that, and nobody answers twice or unasked."""
+
+    def __init__(self, raft: Raft) -> None:
+        self._raft = raft
+        self._proposals: dict[int, ServerId] = {}
+        self._reads: dict[int, ServerId] = {}
+
+    def forward(self, request_id: int, commands: Sequence[str], kind: EntryKind) -> None:
+        """Hand commands to the leader; NotLeaderError if none is known."""
+        check_argument("request_id", request_id)
+        check_commands(commands, kind)
+        leader_id = self._note(self._proposals, request_id)
+        raft = self._raft
+        raft.send(Propose(raft.server_id, leader_id, raft.current_term, request_id, list(commands), kind))
+
+    def read_index(self, context: int) -> None:
+        """Ask the leader for a read index; NotLeaderError if none is known."""
+        leader_id = self._note(self._reads, context)
+        raft = self._raft
+        raft.send(ReadIndex(raft.server_id, leader_id, raft.current_term, context))
+
+    def _note(self, asked: dict[int, ServerId], request_id: int) -> ServerId:
+        """Remember who is asked; the oldest questions are forgotten."""
+        raft = self._raft
+        leader_id = raft.leader_id
+        if leader_id is None or raft.leadership is not None:
+            raise NotLeaderError(f"{raft.server_id} knows of no other server that leads")
+        asked[request_id] = leader_id
+        if len(asked) > _REMEMBERED:
+            del asked[next(iter(asked))]
+        return leader_id
+
+    def is_answer(self, message: ProposeResponse | ReadIndexResponse) -> bool:
+        """Tell whether this answers a question, which is settled then."""
+        asked = self._proposals if isinstance(message, ProposeResponse) else self._reads
+        if asked.get(message.request_id) != message.sender:
+            return False
+        del asked[message.request_id]
+        return True
 
 
 class ForwardedRequests:

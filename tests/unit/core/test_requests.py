@@ -1,14 +1,16 @@
 """Requests forwarded by other servers: appended once, by the leader of their own term alone."""
 
-from tests.unit.core.servers import Cluster, acknowledge, only
+from tests.unit.core.servers import Cluster, Server, acknowledge, only
 from webraft_web.core.message import (
     ConfirmRefresh,
     ConfirmRefreshResponse,
+    Heartbeat,
     Propose,
     ProposeResponse,
     ReadIndex,
     ReadIndexResponse,
 )
+from webraft_web.core.ready import ProposalResult, ReadState
 
 
 def test_a_request_delivered_twice_is_appended_once() -> None:
@@ -80,3 +82,31 @@ def test_reads_beyond_what_anyone_honest_asks_for_are_refused() -> None:
         leader.raft.step(ReadIndex("b", "a", term, request_id))
     refused = only(leader.settle(), ReadIndexResponse)
     assert refused == [ReadIndexResponse("a", "b", term, 10_000, 0)]
+
+
+def test_only_who_was_asked_answers_and_only_once() -> None:
+    """A stranger's read index may be too old, and whoever waits would be served by it."""
+    server = Server("a")
+    server.step(Heartbeat("b", "a", 1, 0))
+    server.raft.read_index(7)
+    server.raft.forward(8, ["x"])
+    server.step(ReadIndexResponse("c", "a", 1, 7, 1), ReadIndexResponse("b", "a", 1, 8, 1))
+    assert server.read_states == []
+    server.step(ReadIndexResponse("b", "a", 1, 7, 1), ReadIndexResponse("b", "a", 1, 7, 5))
+    assert server.read_states == [ReadState(7, 1)]
+    server.raft.step(ProposeResponse("c", "a", 1, 8, 1, 2))
+    server.raft.step(ProposeResponse("b", "a", 1, 7, 1, 2))
+    server.raft.step(ProposeResponse("b", "a", 1, 8, 1, 3))
+    server.raft.step(ProposeResponse("b", "a", 1, 8, 1, 4))
+    assert server.raft.ready().proposal_results == [ProposalResult(8, 1, 3, "")]
+
+
+def test_a_server_forgets_what_it_asked_long_ago() -> None:
+    """Answers may never come."""
+    server = Server("a")
+    server.step(Heartbeat("b", "a", 1, 0))
+    for context in range(9000):
+        server.raft.read_index(context)
+    server.settle()
+    server.step(ReadIndexResponse("b", "a", 1, 1, 1), ReadIndexResponse("b", "a", 1, 8999, 1))
+    assert server.read_states == [ReadState(8999, 1)]
