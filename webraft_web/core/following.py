@@ -49,6 +49,8 @@ class Following:
         self._refresh_asked_index = 0
         self._refreshed: tuple[int, int] | None = None
         """(term, index) that the application fetched and the leader has not judged yet."""
+        self._judge: ServerId | None = None
+        """Who was last asked to judge it: nobody else's word counts."""
 
     def check(self, message: AppendEntries | Heartbeat | InstallSnapshot) -> None:
         """Refuse what contradicts what is certain here, before anything changes."""
@@ -212,6 +214,7 @@ class Following:
     def _ask_confirmation(self, leader_id: ServerId) -> None:
         raft = self._raft
         assert self._refreshed is not None, "only what was refreshed is asked about"
+        self._judge = leader_id
         raft.send(
             ConfirmRefresh(
                 raft.server_id, leader_id, raft.current_term, self._refreshed[0], self._refreshed[1]
@@ -220,7 +223,7 @@ class Following:
 
     def handle_confirm_refresh_response(self, message: ConfirmRefreshResponse) -> None:
         """Adopt the refreshed state once the leader has confirmed it; ask anew otherwise."""
-        if self._refreshed != (message.entry_term, message.index):
+        if self._refreshed != (message.entry_term, message.index) or self._judge != message.sender:
             return
         self._refreshed = None
         self._refresh_asked_index = 0

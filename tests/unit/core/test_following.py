@@ -341,6 +341,20 @@ def test_a_state_beyond_the_leaders_commit_index_is_not_confirmed() -> None:
     assert answer == [ConfirmRefreshResponse("a", "b", 2, 2, 2, members("ab"))]
 
 
+def test_nobody_but_the_leader_that_was_asked_confirms_a_refreshed_state() -> None:
+    """And no state of a term is adopted before that term is entered, whoever confirms it."""
+    server = Server("a", stored(voters="abc"))
+    server.step(Heartbeat("b", "a", 2, 0))
+    server.raft.refreshed(2, 9)
+    server.step(ConfirmRefreshResponse("c", "a", 2, 2, 9, members("abc")))
+    assert server.stored.snapshot is None
+    server.step(ConfirmRefreshResponse("b", "a", 2, 2, 9, members("abc")))
+    assert server.stored.snapshot is not None
+    server.raft.refreshed(3, 12)
+    server.step(ConfirmRefreshResponse("b", "a", 3, 3, 12, members("abc")))
+    assert server.stored.snapshot.last_index == 9
+
+
 def test_a_confirmation_of_something_else_is_ignored() -> None:
     """Only the answer about the state that was offered last counts."""
     cluster = lagging()
