@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 Json = Any
+
+_WIDTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,17 @@ class Operation:
         name, *arguments = self.input
         asked = " ".join([name, *(shorten(one) for one in arguments if one is not None)])
         answer = "?" if self.returned is None else shorten(self.output)
-        until = "" if self.returned is None else f"{self.returned:g}"
-        return f"process {self.process}  [{self.call:g}..{until}]  {asked} -> {answer}"
+        until = "" if self.returned is None else _time(self.returned)
+        return f"process {self.process}  [{_time(self.call)}..{until}]  {asked} -> {answer}"
 
 
 def shorten(value: Json) -> str:
     """Return a value as people read it, without its middle if it is long."""
-    text = "nil" if value is None else str(value)
-    return text if len(text) <= 120 else f"{text[:58]}...{text[-58:]}"
+    if value is None:
+        return "nil"
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH // 2]}...{text[-_WIDTH // 2 :]}"
+
+
+def _time(time: float) -> str:
+    return f"{time:.2f}".removesuffix(".00")
