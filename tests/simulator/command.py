@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from multiprocessing import Pool
 
+from tests.simulator.peer_cluster import PeerCluster
 from tests.simulator.simulation import Outcome, Simulation, Verdict
 from tests.simulator.site_cluster import SiteCluster
 
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def simulation_of(seed: int) -> Simulation:
     """Return the run that belongs to a seed."""
-    return SiteCluster(seed)
+    return PeerCluster(seed) if seed % 3 == 0 else SiteCluster(seed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,9 +119,7 @@ def _show(outcome: Outcome, options: argparse.Namespace) -> None:
     say(f"\nseed {outcome.seed}: {outcome.verdict.value}, trace {outcome.digest:08x}")
     if outcome.reason:
         say(outcome.reason)
-    say(
-        f"To see it again, with more of what came before: python3 tests simulate --seed {outcome.seed} --trace\n"
-    )
+    say(f"Once more, with more of what came before: python3 tests simulate --seed {outcome.seed} --trace\n")
 
 
 def _readable(detail: str) -> str:

@@ -109,6 +109,11 @@ class Properties:
         if known != result:
             raise SafetyError(f"State Machine Safety: {entry!r} came to {known} and to {result}")
 
+    def agrees(self, index: int, state: object) -> None:
+        """Check that all have the same state at the same index."""
+        if self._results.setdefault(index, state) != state:
+            raise SafetyError(f"State Machine Safety: {self._results[index]} and {state} at {index}")
+
     def acknowledged(self, committed: Committed) -> None:
         """Check that what a client was told is so."""
         entry = self.committed.get(committed.index)
