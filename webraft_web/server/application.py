@@ -71,7 +71,7 @@ class Application:
         self._is_catching_up = False
         self._is_held = False
         self._refreshed_index = 0
-        self._unheard_request: RefreshRequest | None = None
+        self._postponed: RefreshRequest | None = None
         self._report: Callable[[int], None] | None = None
         self._asked_to = 0
         self._reported = 0
@@ -107,7 +107,7 @@ class Application:
                 unfinished.cancel()
         self._current = self._refreshing = None
         self._is_catching_up = False
-        self._unheard_request = None
+        self._postponed = None
 
     def hold(self) -> None:
         """Apply nothing more until the next `begin`: what follows in this log is void."""
@@ -118,8 +118,8 @@ class Application:
         for unfinished in (self._current, self._refreshing):
             if unfinished is not None:
                 unfinished.drop_unlistened()
-        if self._unheard_request is not None and self._listeners.of("refresh"):
-            self.refresh(self._unheard_request)
+        if self._postponed is not None and self._listeners.of("refresh"):
+            self.refresh(self._postponed)
 
     def apply(self, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
         self._report = done
@@ -137,11 +137,13 @@ class Application:
             self._bring_to(snapshot)
 
     def refresh(self, request: RefreshRequest) -> None:
-        self._unheard_request = None
+        self._postponed = None
         if self._refreshing is not None:
+            if self._is_catching_up:
+                self._postponed = request  # what is fetched now is what the store lacks, and no more
             return  # it is at it already; whether that will do is the leader's to say
         if not self._listeners.of("refresh"):
-            self._unheard_request = request
+            self._postponed = request
             error = WebraftError(
                 f"this server lacks entries up to {request.last_index} that the leader no longer holds, "
                 "and nobody listens to 'refresh' to fetch the state from elsewhere"
@@ -240,6 +242,8 @@ class Application:
             self._queued_to = max(self._queued_to, index)
             self._complete(index)
         self._work()
+        if self._postponed is not None:
+            self.refresh(self._postponed)
 
     def _ask_to_refresh(self, announced: Place, answered: Callable[[Place], None]) -> None:
         """Call the `refresh` handlers; `answered` gets the earliest place, so that nobody misses an entry.

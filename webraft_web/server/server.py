@@ -438,11 +438,14 @@ class _Compactable:
     def may_compact_to(self) -> int:
         index = self._application.may_compact_to()
         leadership = self._raft.leadership
-        if leadership is None:
-            return index
-        return min(
-            [index, *(peer.match_index for peer in leadership.progress.values() if peer.is_recently_active)]
-        )
+        if leadership is not None:
+            matches = [peer.match_index for peer in leadership.progress.values() if peer.is_recently_active]
+            index = min([index, *matches])
+        # An application knows commands only: of another index it could never say that it stands there.
+        log = self._raft.log
+        while index >= log.first_index and log.entries_from(index, 1)[0].kind is not EntryKind.COMMAND:
+            index -= 1
+        return index
 
 
 def yield_data(cluster_id: str, *, is_chosen: bool) -> str:
