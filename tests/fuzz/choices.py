@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-MAX_LENGTH: Final = 384
+MAX_LENGTH: Final = 640
 """Bytes that are decisions enough for one case."""
 _ALPHABET: Final = 'abx01 "\\,[]{}:@\n\0é\u2028\ud800😀'
 

@@ -25,6 +25,8 @@ _MEMORY_MB: Final = 1024
 _HANG_S: Final = 60
 _REPORT_EVERY_S: Final = 30
 _SEEDS: Final = 64
+_DECODED_PER_STEPPED: Final = 10
+"""Inputs for a target that decodes one value, for each of the one that steps many messages."""
 _SHRINKING_TRIES: Final = 3000
 _STATUS: Final = re.compile(r"#\d+\t")
 
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     failed = 0
     try:
         for name in names:
-            failed += not _fuzz(name, options.seed, options.runs, seconds)
+            runs = options.runs * (1 if name == "step" else _DECODED_PER_STEPPED)
+            failed += not _fuzz(name, options.seed, runs, seconds)
     except KeyboardInterrupt:
         say("Interrupted.")
         return _INTERRUPTED
@@ -68,7 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=1, help="of all randomness; with --runs the same finds the same"
     )
     much = parser.add_mutually_exclusive_group()
-    much.add_argument("--runs", type=int, default=5000, help="inputs for each target (default 5000)")
+    much.add_argument(
+        "--runs",
+        type=int,
+        default=5000,
+        help=f"inputs for the target step (default 5000); others get {_DECODED_PER_STEPPED} times as many",
+    )
     much.add_argument("--minutes", type=float, help="for all targets together, in place of --runs")
     parser.add_argument(
         "--replay", metavar="FILE|HEX", help="try this one input, on the named target or on all"

@@ -30,7 +30,8 @@ from webraft_web.core.message import (
 )
 from webraft_web.core.raft import Raft
 
-_SENDERS: Final = ("b", "c", "b", "c", "d", "stranger", "a", "", "x" * 1025, "\ud800")
+_SENDERS: Final = ("b", "c") * 7 + ("d", "stranger")
+_BAD_SENDERS: Final = ("a", "", "x" * 1025, "\ud800")
 _CONFIGURATIONS: Final = ("abc", "ab", "a", "bc", "abcd", "b", "", "abcdefg")
 
 
@@ -45,7 +46,7 @@ class Hostile:
         """Return a message, or something that only looks like one."""
         choices = self.choices
         message = self.straight_message()
-        for _ in range(max(0, choices.below(6) - 3)):
+        for _ in range(max(0, choices.below(8) - 5)):
             _bend(choices, message)
         return garbage.any_value(choices) if choices.one_in(64) else message
 
@@ -54,18 +55,17 @@ class Hostile:
         return self.choices.pick(_MAKERS)(self)
 
     def sender(self) -> str:
-        return self.choices.pick(_SENDERS)
+        return self.choices.pick(_BAD_SENDERS if self.choices.one_in(64) else _SENDERS)
 
     def ends(self) -> tuple[str, str, int]:
         return self.sender(), self._raft.server_id, self.term()
 
     def term(self) -> int:
+        """Return the server's term, mostly: messages of another are soon dealt with."""
         term = self._raft.current_term
-        if self.choices.one_in(12):
+        if self.choices.one_in(32):
             return garbage.number(self.choices)
-        return self.choices.pick(
-            (term, term, term, term + 1, term - 1, term + 2, term + 2**32, term + 2**32 + 1)
-        )
+        return self.choices.pick((term,) * 12 + (term + 1, term - 1, term + 2**32, term + 2**32 + 1))
 
     def index(self) -> int:
         log = self._raft.log
@@ -82,7 +82,9 @@ class Hostile:
         return own_term
 
     def small(self) -> int:
-        return self.choices.pick((0, 1, 2, 3, 7, 9, garbage.number(self.choices)))
+        return (
+            garbage.number(self.choices) if self.choices.one_in(16) else self.choices.pick((0, 1, 2, 3, 7, 9))
+        )
 
     def flag(self) -> bool:
         return self.choices.one_in(2)
