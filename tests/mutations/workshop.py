@@ -80,6 +80,7 @@ class Workshop:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def stop(self) -> None:
