@@ -163,7 +163,7 @@ def encode_batch(batch: Batch) -> list[Any]:
     """Return `[reset, identity, hard_state, snapshot, entries]`."""
     return [
         batch.reset,
-        None if batch.identity is None else list(batch.identity),
+        None if batch.identity is None else [*batch.identity[:4], list(batch.identity.dissolved)],
         None if batch.hard_state is None else list(batch.hard_state),
         None if batch.snapshot is None else encode_snapshot(batch.snapshot),
         _encode_entries(batch.entries),
@@ -273,9 +273,15 @@ def _encode_optional_configuration(configuration: Configuration | None) -> list[
 
 
 def _identity(value: object) -> Identity:
-    address, incarnation, cluster_id, may_found = _parts(value, 4, "an identity")
+    if type(value) is list and len(value) == _PLAIN_LENGTH:
+        value = [*value, []]  # as the first release stored it
+    address, incarnation, cluster_id, may_found, dissolved = _parts(value, 5, "an identity")
     cluster_id = None if cluster_id is None else _id(cluster_id)
-    return Identity(_id(address), _id(incarnation), cluster_id, _flag(may_found))
+    if type(dissolved) is not list or len(dissolved) > MAX_SERVERS:
+        raise _unexpected(dissolved, f"a list of at most {MAX_SERVERS} clusters")
+    return Identity(
+        _id(address), _id(incarnation), cluster_id, _flag(may_found), tuple([_id(one) for one in dissolved])
+    )
 
 
 def _hard_state(value: object) -> HardState:

@@ -197,7 +197,7 @@ class PeerClient:
 
         def settled(outcome: Committed | WebraftError) -> None:
             cluster_id = host.server.identity.cluster_id or ""
-            has_moved = cluster_id != proposed_in or cluster_id in host.server.dissolved
+            has_moved = cluster_id != proposed_in or cluster_id in host.server.identity.dissolved
             if isinstance(outcome, Committed):
                 host.properties.acknowledged(outcome)
                 self.simulation.history_of(cluster_id).add(
@@ -264,7 +264,9 @@ class PeerFaults(Faults):
         host = cast("PeerHost | None", self.host())
         if host is None or host.server.over is not None:
             return
-        others = sorted(host.server.other_clusters())
+        # Two that give themselves up for each other are both gone: that is theirs to avoid.
+        own = host.server.identity.cluster_id or ""
+        others = sorted(one for one in host.server.other_clusters() if one < own)
         if others and host.driver is not None:
             chosen = self.world.chance.choice(others)
             host.execute(lambda: host.server.yield_cluster(chosen, lambda _: None, 10 * self._scale_ms))

@@ -402,7 +402,7 @@ class Correspondence:
         server = self.server
         for sender in senders:
             is_removed = cluster_id == self._cluster_id and sender in server.retired
-            is_dissolved = cluster_id in server.dissolved and cluster_id != self._cluster_id
+            is_dissolved = cluster_id in server.identity.dissolved and cluster_id != self._cluster_id
             if is_removed or is_dissolved:
                 self._post(address, greeting.OVER, [sender], cluster_id)
 

@@ -44,6 +44,8 @@ from webraft_web.storage.base import Batch, Identity, Storage, StoredState
 
 CHOSEN = "!"
 """Ends the data of a YIELD entry that the application chose: its own data does not make that void."""
+MAX_DISSOLVED = 16
+"""How many clusters that yielded a server remembers."""
 MIN_MEND_MS = 2000
 MIN_DEMOTE_MS = 10_000
 """See `core.config.Config`; longer where the timeouts are."""
@@ -95,8 +97,6 @@ class Server:
         self.acquaintances = Acquaintances()
         self.retired: dict[ServerId, None] = {}
         """Ids that were members of this cluster and are no more; they never will be again."""
-        self.dissolved: dict[str, None] = {}
-        """Clusters that this server saw yield."""
         self.is_dissolving = False
         """This cluster has yielded; what is left to do is to let the others know."""
         self.is_ready = False
@@ -185,7 +185,8 @@ class Server:
 
     def start_afresh(self, *, may_found: bool) -> None:
         """Become a new server at the same address: an identity that is over never comes back."""
-        self._become(StoredState(Identity(self.identity.address, _random_id(), None, may_found)))
+        identity = Identity(self.identity.address, _random_id(), None, may_found, self.identity.dissolved)
+        self._become(StoredState(identity))
 
     def _become(self, stored: StoredState) -> None:
         """End the present life, make the next one durable, and begin it: the only way from one to another."""
@@ -397,7 +398,8 @@ class Server:
         cluster_id = self.identity.cluster_id
         if cluster_id is None or _is_void(entry, cluster_id, raft.first_command_index):
             return
-        self.dissolved[cluster_id] = None
+        dissolved = [one for one in self.identity.dissolved if one != cluster_id]
+        self.identity = self.identity._replace(dissolved=(*dissolved, cluster_id)[-MAX_DISSOLVED:])
         self._application.hold()
         is_last = raft.configuration.servers == (self.server_id,)
         is_leading = raft.role is Role.LEADER and not is_last

@@ -22,12 +22,14 @@ class Identity(NamedTuple):
         incarnation: Random; new whenever state is lost or the server was removed.
         cluster_id: The cluster it belongs to, None while it is fresh.
         may_found: Whether it may found a cluster (False once removed, or yielded).
+        dissolved: Clusters that it saw yield, the last one last: who still belongs to one has to be told.
     """
 
     address: str
     incarnation: str
     cluster_id: str | None = None
     may_found: bool = True
+    dissolved: tuple[str, ...] = ()
 
 
 class StoredState(NamedTuple):
