@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         say(error)
         failed += 1
     say(f"{passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
+    return 1 if failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:

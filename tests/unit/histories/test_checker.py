@@ -175,7 +175,23 @@ def test_uncertain_clocks_excuse_other_processes_only() -> None:
     """A process knows the order of what it did itself, however wrong its clock."""
     assert verdict(write(1, 0, 4, 7), read(2, 5, 6, None), uncertainty=1) is Verdict.LINEARIZABLE
     assert verdict(write(1, 0, 4, 7), read(1, 5, 6, None), uncertainty=1) is Verdict.NOT_LINEARIZABLE
+    assert verdict(write(1, 0, 4, 7), read(2, 6, 7, None), uncertainty=1) is Verdict.LINEARIZABLE
     assert verdict(write(1, 0, 4, 7), read(2, 7, 8, None), uncertainty=1) is Verdict.NOT_LINEARIZABLE
+
+
+def test_what_failed_with_more_used_up_may_succeed_with_less() -> None:
+    """The first read is explained in one step by a lost write, which only the last one really needs."""
+    assert (
+        verdict(
+            write(1, 0, None, 3),
+            write(2, 0, 20, 1),
+            Operation(3, 0, 21, ["cas", None, 1, 3], output=True),
+            read(4, 1, 2, 3),
+            write(4, 30, 31, 5),
+            read(4, 32, 33, 3),
+        )
+        is Verdict.LINEARIZABLE
+    )
 
 
 def test_a_search_that_takes_too_long_is_no_success() -> None:

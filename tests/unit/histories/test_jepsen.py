@@ -71,6 +71,15 @@ INFO  jepsen.util - 8   :invoke :cas    [9 1]
     ]
 
 
+def test_a_process_that_asks_anew_was_never_answered(tmp_path) -> None:
+    """What it asked before may take effect all the same."""
+    text = "0	:invoke	:write	1\n0	:invoke	:read	nil\n0	:ok	:read	1\n"
+    assert inputs_of(history_of(tmp_path, text)) == [
+        (["write", None, 1], None, 1, None),
+        (["read", None], 1, 2, 3),
+    ]
+
+
 def test_other_forms_of_the_same_are_read_too(tmp_path) -> None:
     """Newer logs, bare lines, maps, and values with keys."""
     assert inputs_of(

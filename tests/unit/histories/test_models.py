@@ -99,6 +99,8 @@ def test_a_document_is_split_where_no_operation_ties_keys_together() -> None:
         ("key a", '{"a":{}}', 2),
         ("key b, c", '{"b":{},"c":1}', 2),
     ]
+    chain = [Operation(0, 8, 9, ["patch", [{"op": "copy", "from": "/c", "path": "/d"}]], output=True)]
+    assert [part.name for part in Document().split(operations + chain)] == ["key a", "key b, c, d"]
     assert len(Document().split([*operations, Operation(0, 8, 9, ["read", ""], {})])) == 1
 
 
