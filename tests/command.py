@@ -217,7 +217,8 @@ def _run_pytest(suite: str, plan: Plan, python: Path, scratch: Path) -> Tally:
     report = scratch / f"{suite}.xml"
     where = plan.paths.get(suite) or setup.PYTEST_PATHS[suite]
     which = [] if plan.is_long or "-m" in plan.pytest_arguments else ["-m", "not long"]
-    options = setup.pytest_options(suite, is_whole=suite not in plan.paths and not plan.pytest_arguments)
+    is_whole = suite not in plan.paths and not plan.pytest_arguments
+    options = setup.pytest_options(suite, is_whole=is_whole, is_long=plan.is_long)
     command = [python, "-P", "-m", "pytest", *options, *which, f"--junitxml={report}"]
     with _Program([*command, *where, *plan.pytest_arguments], ROOT) as program:
         _, code = program.wait()

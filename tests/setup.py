@@ -138,14 +138,18 @@ def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str 
     }[suite]
 
 
-def pytest_options(suite: str, *, is_whole: bool) -> list[str]:
+def pytest_options(suite: str, *, is_whole: bool, is_long: bool) -> list[str]:
     """Return the plugins and options that a suite needs, run as a whole or narrowed down."""
     if suite in PYODIDE_VERSIONS:
         return ["--rt=node,chrome", f"--dist-dir={pyodide_dist(PYODIDE_VERSIONS[suite])}"]
     # pytest-pyodide looks into every test module, and only its own suite needs that.
     options = ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]
+    if suite != "unit" or not is_whole:
+        return options
     # Browsers share the processors badly; what has neither them nor a debugger is spread over all.
-    return [*options, "--numprocesses=auto"] if suite == "unit" and is_whole else options
+    options.append("--numprocesses=auto")
+    # All tests together try every branch of the core; watching that takes time.
+    return [*options, "--cov=webraft_web.core"] if is_long else options
 
 
 def program(python: Path, module: str) -> list[str]:
