@@ -68,3 +68,15 @@ def test_an_old_snapshot_again_keeps_the_log() -> None:
     replay.apply(Batch(identity=IDENTITY, snapshot=snapshot, entries=[Entry(1, 3)]))
     replay.apply(Batch(snapshot=snapshot))
     assert replay.state().entries == (Entry(1, 3),)
+
+
+def test_a_reset_forgets_everything() -> None:
+    """A server that starts afresh has no log, no snapshot and no vote of the one before it."""
+    configuration = Configuration(("1@here",))
+    entries = tuple(Entry(1, index) for index in range(4, 7))
+    replay = Replay()
+    snapshot = Snapshot(3, 1, configuration, "state")
+    replay.apply(Batch(identity=IDENTITY, hard_state=HardState(2, "1@here", 3), snapshot=snapshot))
+    replay.apply(Batch(entries=entries))
+    replay.apply(Batch(reset=True, identity=Identity("here", "2")))
+    assert replay.state() == (Identity("here", "2"), HardState(), None, ())

@@ -11,8 +11,9 @@ from webraft_web.core.message import (
     AppendEntriesResponse,
     HeartbeatResponse,
     InstallSnapshot,
+    Message,
 )
-from webraft_web.core.ready import RestoredState
+from webraft_web.core.ready import RestoredState, may_go_early
 
 
 def test_what_replaces_durable_entries_is_not_durable_yet() -> None:
@@ -24,6 +25,28 @@ def test_what_replaces_durable_entries_is_not_durable_yet() -> None:
     assert log.take_unwritten() == [command(2, 2), command(3, 2)]
     log.written(3, 2)
     assert log.persisted_index == 3
+
+
+def test_a_write_makes_durable_what_was_handed_to_it() -> None:
+    """Not what came while it was under way (§3.8)."""
+    server = established()
+    server.raft.propose(["x"])
+    ready = server.raft.ready()
+    server.raft.propose(["y"])
+    server.carry_out(ready)
+    assert (server.raft.log.persisted_index, server.raft.log.last_index) == (3, 4)
+    server.raft.step(AppendEntriesResponse("b", "a", 2, True, 4))
+    assert server.raft.commit_index == 3
+    server.settle()
+    assert server.raft.commit_index == 4
+
+
+def test_only_entries_and_snapshots_outrun_the_disk() -> None:
+    """No other kind of message, of those there are and those to come (§10.2.1)."""
+    kinds = Message.__subclasses__()
+    early = {kind for kind in kinds if may_go_early(kind.__new__(kind))}
+    assert early == {AppendEntries, InstallSnapshot}
+    assert len(kinds) > 10
 
 
 def test_a_confirmation_of_a_read_round_that_never_was_is_refused() -> None:

@@ -14,6 +14,7 @@ from tests.unit.core.servers import (
 from webraft_web.core.message import (
     AppendEntries,
     AppendEntriesResponse,
+    Heartbeat,
     HeartbeatResponse,
     PreVote,
     PreVoteResponse,
@@ -70,6 +71,15 @@ def test_a_server_never_campaigns_twice_in_one_term() -> None:
     assert (server.raft.role, server.raft.current_term) == (Role.CANDIDATE, 3)
 
 
+def test_a_candidate_follows_nobody() -> None:
+    """Whoever led the term before is not asked to lead in this one: nothing is forwarded there (§3.4)."""
+    server = Server("a")
+    server.step(AppendEntries("b", "a", 1, 1, 1, [], 1))
+    assert server.raft.leader_id == "b"
+    server.step(TimeoutNow("b", "a", 1))
+    assert (server.raft.role, server.raft.leader_id) == (Role.CANDIDATE, None)
+
+
 def test_a_leader_of_one_term_is_none_in_the_next() -> None:
     """However it hears of the newer term (§3.3)."""
     server = established()
@@ -86,6 +96,52 @@ def test_a_removed_leader_steps_down_by_itself() -> None:
     cluster.settle()
     assert only(cluster.sent, TimeoutNow)
     assert cluster.leaders == []
+
+
+def test_a_follower_that_hears_its_leader_waits_on() -> None:
+    """Its wait begins anew with every heartbeat (§3.4)."""
+    server = Server("a")
+    for _ in range(5):
+        server.step(Heartbeat("b", "a", 1, 1, 0))
+        assert server.pass_time(TIMEOUT_MS - 10) == []
+    assert server.raft.role is Role.FOLLOWER
+
+
+def test_whoever_has_voted_gives_the_candidate_time() -> None:
+    """Its wait begins anew with its vote, in a term that it knew already, too (§3.4)."""
+    server = Server("a", stored(term=2))
+    server.pass_time(TIMEOUT_MS - 10)
+    server.step(RequestVote("b", "a", 2, 1, 1))
+    assert server.pass_time(TIMEOUT_MS - 10) == []
+    assert server.pass_time(10) != []
+
+
+def test_non_voting_members_elect_nobody_and_keep_nobody_from_it() -> None:
+    """A majority is one of the voters, whatever the others say (§4.2.1)."""
+    state = stored(voters="abc", non_voting="defg")
+    server = Server("a", state, pre_vote=False)
+    server.raft.campaign()
+    server.settle()
+    server.step(*[RequestVoteResponse(one, "a", 2, True) for one in "defg"])
+    assert not server.raft.is_leader
+    server.step(RequestVoteResponse("b", "a", 2, True))
+    assert server.raft.is_leader
+
+
+def test_non_voting_members_keep_no_leader_and_confirm_no_read() -> None:
+    """They may be many, and know of none of the voters' elections (§6.2, §6.4)."""
+    server = Server("a", stored(voters="abc", non_voting="defg"), tends_membership=False)
+    server.elect()
+    acknowledge(server, *"bc")
+    server.raft.read_index(1)
+    server.settle()
+    newest = server.leadership.reads.newest
+    server.step(*[HeartbeatResponse(one, "a", 2, newest) for one in "defg"])
+    assert server.read_states == []
+    server.pass_time(TIMEOUT_MS)
+    server.step(*[HeartbeatResponse(one, "a", 2, newest) for one in "defg"])
+    server.pass_time(TIMEOUT_MS)
+    assert not server.raft.is_leader
 
 
 def test_who_is_no_member_acknowledges_nothing() -> None:
