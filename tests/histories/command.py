@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         say("Interrupted.")
         return _INTERRUPTED
     except ValueError as error:
-        say(error)
+        say(str(error))
         failed += 1
     say(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -85,7 +85,7 @@ def _find_stuck_in_prefixes(
 
 def explain(name: str, stuck: Stuck) -> str:
     """Describe where it got stuck; `name` is the part's, empty if there is but one."""
-    effective = set(map(id, stuck.order))
+    effective = {(one.process, one.call) for one in stuck.order}
     states = [f"  {shorten(state)}" for state in stuck.states[:_MOST_STATES]]
     if len(stuck.states) > len(states):
         states.append(f"  and {len(stuck.states) - len(states)} more")
@@ -105,7 +105,7 @@ def explain(name: str, stuck: Stuck) -> str:
     if stuck.under_way:
         lines.append("Under way at that moment, or never answered:")
         lines += [
-            f"  {one}{', which has taken effect' * (id(one) in effective)}"
+            f"  {one}{', which has taken effect' * ((one.process, one.call) in effective)}"
             for one in stuck.under_way[:_MOST_UNDER_WAY]
         ]
     if len(stuck.under_way) > _MOST_UNDER_WAY:

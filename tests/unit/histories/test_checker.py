@@ -238,3 +238,39 @@ def test_thousands_of_operations_take_few_steps() -> None:
     result = check(operations, Register(0))
     assert result.is_linearizable
     assert result.steps < 4 * len(operations)
+
+
+def test_the_explanation_of_text_that_grows_ends_where_it_goes_wrong() -> None:
+    """Although the search looks ahead, what is named is the first answer that does not fit."""
+
+    def append(process, call, returned, text):
+        return Operation(process, call, returned, ["append", "log", text])
+
+    def look(process, call, returned, text):
+        return Operation(process, call, returned, ["read", "log"], text)
+
+    result = check(
+        [
+            append(1, 0, None, "a"),
+            append(2, 0, 1, "b"),
+            look(3, 2, 3, "ab"),
+            append(2, 4, 9, "c"),
+            look(3, 5, 6, "b"),
+            look(3, 10, 11, "abc"),
+        ],
+        Register(),
+    )
+    assert str(result).splitlines() == [
+        "not linearizable",
+        'key "log": 2 of 5 answers can be explained, but not also',
+        "  process 3  [5..6]  read log -> b",
+        "One such order ends with",
+        "  process 1  [0..]  append log a -> ?",
+        "  process 2  [0..1]  append log b -> nil",
+        "  process 3  [2..3]  read log -> ab",
+        "which leads to",
+        "  ab",
+        "Under way at that moment, or never answered:",
+        "  process 1  [0..]  append log a -> ?, which has taken effect",
+        "  process 2  [4..9]  append log c -> nil",
+    ]
