@@ -158,9 +158,10 @@ def by_tests(paths: Sequence[str]) -> Trial:
     return Trial(arguments, re.compile(r"^(?:FAILED|ERROR) tests/unit/(\S+)", re.MULTILINE), TIMEOUT_S)
 
 
-def by_simulator(*options: str, minutes: float) -> Trial:
-    """Return the trial by simulated clusters, see `tests.simulator`."""
-    arguments = ["tests.simulator.command", *options]
+def by_simulator(seed: int, *, runs: int | None = None, minutes: float = 0) -> Trial:
+    """Return the trial by simulated clusters, see `tests.simulator`: so many runs, or for so long."""
+    much = ["--minutes", str(minutes)] if runs is None else ["--runs", str(runs)]
+    arguments = ["tests.simulator.command", "--seed", str(seed), *much]
     sign = re.compile(r"^(seed \d+: .*(?:\n.*\S.*)?)", re.MULTILINE)
     return Trial(arguments, sign, 2 * 60 * minutes + TIMEOUT_S)
 
