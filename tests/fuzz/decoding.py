@@ -152,8 +152,10 @@ def _bent(choices: Choices, value: Any) -> Any:
         what = choices.below(8)
         if what == 0:
             del place[key]
-        elif what == 1 and isinstance(place, list):
+        elif what <= 2 and isinstance(place, list):
             place.append(place[key])
+        elif what == 3 and isinstance(place, list):
+            place.reverse()
         else:
             place[key] = garbage.json_value(choices)
     return value
