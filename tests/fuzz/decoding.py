@@ -27,8 +27,12 @@ _ENTRIES: Final = [
 ]
 _SNAPSHOT: Final = Snapshot(9, 2, _CONFIGURATION, "state", 3)
 _FEED: Final = Feed(2, "a", 3, _ENTRIES, _CONFIGURATION)
-_BATCH: Final = Batch(False, Identity("a", "i", None, True), HardState(2, "b", 3), _SNAPSHOT, _ENTRIES)
+_BATCH: Final = Batch(
+    False, Identity("a", "i", None, True, ("old",)), HardState(2, "b", 3), _SNAPSHOT, _ENTRIES
+)
 
+_OLD_IDENTITY_LENGTH: Final = 4
+"""The first release stored identities without the clusters that have yielded."""
 _CODECS: Final[tuple[tuple[Callable[[Any], Any], Callable[[Any], Any], Any], ...]] = (
     (wire.encode_entry, wire.decode_entry, _ENTRIES[1]),
     (wire.encode_configuration, wire.decode_configuration, _CONFIGURATION),
@@ -69,6 +73,8 @@ def try_wire(choices: Choices) -> None:
     except RemoteProtocolError as error:
         _check_brief(error)
     else:
+        if decode is wire.decode_batch and value[1] is not None and len(value[1]) == _OLD_IDENTITY_LENGTH:
+            value[1].append([])
         assert json.dumps(encode(decoded)) == json.dumps(value), "decoded is not what was encoded"
 
 
