@@ -61,13 +61,13 @@ def _journal(pages: str, positions: int) -> Constants:
     return {"Pages": pages, "MaxPosition": str(positions), "Weakened": "{}"}
 
 
-ALONE = _site("S", plain_terms=0, epochs=3, terms=3, log=2, reads=1)
+ALONE = _site("S", plain_terms=0, epochs=3, terms=3, log=3, reads=1)
 PAIR = _site("ST", plain_terms=2, epochs=2, terms=2, log=2, reads=1)
 TRIO = _site("STU", plain_terms=1, epochs=2, terms=2, log=1, reads=1)
 TRIO_WITHOUT_READS = {**TRIO, "MaxReads": "0"}
 TRIO_WRITES = {**TRIO_WITHOUT_READS, "MaxLog": "2"}
 TRIO_LOSES = {**TRIO_WITHOUT_READS, "MayLose": "TRUE"}
-JOURNAL = _journal("{1, 2}", 7)
+JOURNAL = _journal("{1, 2, 3}", 7)
 
 DESIGNS = {
     "journal": ("Journal", JOURNAL),
@@ -78,7 +78,7 @@ DESIGNS = {
     "trio that loses its storage": ("Site", TRIO_LOSES),
 }
 DEEP_DESIGNS = {
-    "journal": ("Journal", _journal("{1, 2, 3}", 8)),
+    "journal": ("Journal", _journal("{1, 2, 3}", 9)),
     "alone": ("Site", _site("S", plain_terms=0, epochs=3, terms=4, log=4, reads=2)),
     "pair": ("Site", _site("ST", plain_terms=3, epochs=3, terms=3, log=3, reads=1)),
     "trio": ("Site", _site("STU", plain_terms=2, epochs=2, terms=2, log=2, reads=1)),
