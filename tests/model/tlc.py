@@ -81,7 +81,7 @@ class Checker:
                 str(self._jar),
             ]
             command += ["tlc2.TLC", "-tool", "-deadlock", "-workers", str(workers), "-metadir", "states"]
-            process = subprocess.Popen(
+            with subprocess.Popen(
                 [*command, f"{case.module}.tla"],
                 cwd=place,
                 stdin=subprocess.DEVNULL,
@@ -89,16 +89,16 @@ class Checker:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-            )
-            self._running.append(process)
-            if self._is_closed:
-                process.kill()
-            assert process.stdout is not None
-            try:
-                outcome = read(process.stdout, on_progress)
-            finally:
-                process.kill()  # nothing to it, unless it was interrupted
-                process.wait()
+            ) as process:
+                self._running.append(process)
+                if self._is_closed:
+                    process.kill()
+                assert process.stdout is not None
+                try:
+                    outcome = read(process.stdout, on_progress)
+                except BaseException:
+                    process.kill()
+                    raise
         if not outcome.is_complete and not outcome.violated and not outcome.error:
             outcome.error = f"TLC ended with exit code {process.returncode} and said nothing of use"
         return outcome
