@@ -303,6 +303,7 @@ BATCH = json.dumps([1, "batch", wire.encode_batch(FIRST)])
         ({1: "{"}, "position 1 is no list"),
         ({1: "[]"}, "position 1 is no list"),
         ({1: 7}, "position 1 is no list"),
+        ({1: "[" * 200_000}, "position 1 is no list"),
         ({1: '[2, "takeover", ""]'}, "position 1 has version 2.*newest program"),
         ({1: '[1, "surprise", ""]'}, "position 1 is of the unknown kind 'surprise'"),
         ({1: '[1, [], ""]'}, "position 1 is of the unknown kind"),

@@ -202,7 +202,7 @@ class Journal:
         """Read one record; None for a takeover."""
         try:
             version, kind, body = json.loads(text)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise self._damaged(position, f"is no list of version, kind and body: {error}") from error
         if version != RECORD_VERSION:
             raise self._damaged(
