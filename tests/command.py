@@ -128,14 +128,14 @@ def _suite_of(path: Path) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for; returns the exit code."""
+    # A shell that starts a program in the background has it ignore Ctrl-C's signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if arguments and arguments[0] in PROGRAMS:
         return _run_program(*arguments)
     if {"-h", "--help"} & set(arguments):
         say(USAGE)
         return 0
-    # A shell that starts a program in the background has it ignore Ctrl-C's signal.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
     total = Tally()
     scratch = Path(tempfile.mkdtemp(prefix="webraft-tests-"))
@@ -169,13 +169,17 @@ def _run_program(name: str, *arguments: str) -> int:
     try:
         python = set_up(Plan(suites=["unit"]))
         start = setup.program(python, PROGRAMS[name])
-        environment = {**os.environ, **setup.ENVIRONMENT}
-        return subprocess.run([*start, *arguments], check=False, env=environment).returncode
     except SetupError as error:
         say(f"\n{error}\n")
         return 1
-    except KeyboardInterrupt:  # the program got it too, and has said so
+    except KeyboardInterrupt:
         return _INTERRUPTED
+    process = subprocess.Popen([*start, *arguments], env={**os.environ, **setup.ENVIRONMENT})
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal has told the program, too: it tidies up and says so
 
 
 def set_up(plan: Plan) -> Path:

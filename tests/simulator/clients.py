@@ -96,7 +96,11 @@ class Client:
             for runner in site.runners
             if runner.is_alive and runner.raft is not None
         ]
-        return self.simulation.world.chance.choice(running) if running else None
+        chance = self.simulation.world.chance
+        zombies = [runner for runner in running if runner is not runner.site.runner]
+        if zombies and chance.random() < 0.5:
+            return chance.choice(zombies)
+        return chance.choice(running) if running else None
 
     def _next_attempt(self) -> tuple[Runner | None, int]:
         """Choose a server, and see to it that the attempt ends: nobody else does if that server dies."""
@@ -110,11 +114,12 @@ class Client:
         if runner is None:
             return
         kind = EntryKind.HOUSEKEEPING if self._session is None else EntryKind.COMMAND
+        command = self._command  # by the time that a frozen process gets to it, this may be another
 
         def propose() -> None:
             if runner.driver is not None and not runner.driver.is_stopped:
                 runner.driver.propose(
-                    self._command, kind, lambda outcome: self._settled(attempt, runner, outcome)
+                    command, kind, lambda outcome: self._settled(attempt, runner, outcome)
                 )
 
         runner.execute(propose)

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from multiprocessing import Pool
 
+from demo.toolchain.places import CACHE
 from tests.simulator.peer_cluster import PeerCluster
 from tests.simulator.simulation import Outcome, Simulation, Verdict
 from tests.simulator.site_cluster import SiteCluster
 
+KEPT = CACHE / "simulated"
 EXIT_CODES = {Verdict.OK: 0, Verdict.SAFETY: 3, Verdict.LIVENESS: 4}
 INTERRUPTED = 130
 PROGRESS_S = 5
@@ -68,9 +70,9 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def simulation_of(seed: int) -> Simulation:
-    """Return the run that belongs to a seed."""
-    return PeerCluster(seed) if seed % 3 == 0 else SiteCluster(seed)
+def simulation_of(seed: int, torment_s: float | None = None) -> Simulation:
+    """Return the run that belongs to a seed: every third one is of peers."""
+    return PeerCluster(seed, torment_s) if seed % 3 == 0 else SiteCluster(seed, torment_s)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,16 +121,29 @@ def _show(outcome: Outcome, options: argparse.Namespace) -> None:
     say(f"\nseed {outcome.seed}: {outcome.verdict.value}, trace {outcome.digest:08x}")
     if outcome.reason:
         say(outcome.reason)
+    if outcome.verdict is Verdict.SAFETY:
+        _keep(outcome)
     say(f"Once more, with more of what came before: python3 tests simulate --seed {outcome.seed} --trace\n")
+
+
+def _keep(outcome: Outcome) -> None:
+    """Write down what the clients saw, for `python3 tests histories`."""
+    directory = KEPT / f"seed-{outcome.seed}"
+    directory.mkdir(parents=True, exist_ok=True)
+    for number, history in enumerate(outcome.histories, 1):
+        history.dump(directory / f"{number}.jsonl")
+    say(f"What the clients saw: python3 tests histories {directory}")
 
 
 def _readable(detail: str) -> str:
     """Return a text of the network in fewer signs."""
     if not detail.startswith("["):
         return detail
-    messages = json.loads(detail)[-1]
+    _, _, *kind, messages = json.loads(detail)
+    if kind and kind[0] != "raft":
+        return f"{kind[0]} {json.dumps(messages)[:SHOWN_LENGTH]}"
     texts = []
-    for name, _, _, term, *fields in (message for message in messages if len(message) > 3):
+    for name, _, _, term, *fields in messages:
         text = json.dumps(fields)[1:-1]
         texts.append(f"{name} of term {term}: {text[:SHOWN_LENGTH]}{'…' * (len(text) > SHOWN_LENGTH)}")
     return "; ".join(texts)

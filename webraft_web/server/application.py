@@ -275,10 +275,10 @@ class Application:
         self._refreshing.start(self._listeners.of("refresh"))
 
     def _report_progress(self) -> None:
-        index = min(self.completed, self._asked_to)
-        if self._report is not None and index > self._reported:
-            self._reported = index
-            self._report(index)
+        """Tell how far the application is; while that is told, it may get further."""
+        while self._report is not None and min(self.completed, self._asked_to) > self._reported:
+            self._reported = min(self.completed, self._asked_to)
+            self._report(self._reported)
 
 
 class _Round:

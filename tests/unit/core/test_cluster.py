@@ -1,9 +1,8 @@
-"""Whole clusters: in lock step through the usual life, and under seeded faults."""
+"""Whole clusters in lock step through the usual life; `tests.simulator` has the unusual."""
 
 import pytest
 
 from tests.unit.core.servers import TIMEOUT_MS, Cluster
-from tests.unit.core.simulation import Simulation
 
 
 @pytest.mark.parametrize("voters", ["a", "ab", "abc", "abcde"])
@@ -55,36 +54,3 @@ def test_a_minority_commits_nothing() -> None:
     index = leader.raft.propose(["x"])
     cluster.pass_time(TIMEOUT_MS)
     assert leader.raft.commit_index < index
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("seed", range(3))
-def test_the_five_properties_hold_under_faults(seed: int, size: int) -> None:
-    """Loss, repetition, reordering, partitions, crashes, changes of members and leaders (Fig. 3.2)."""
-    simulation = Simulation(seed * 10 + size, size)
-    simulation.torment(6_000)
-    simulation.converge(8_000)
-
-
-def test_the_faults_are_worth_their_name() -> None:
-    """A few runs see elections, commits, snapshots and changes of the membership."""
-    elections = commits = changes = snapshots = 0
-    for seed in range(3):
-        simulation = Simulation(seed, 3)
-        simulation.torment(6_000)
-        elections += len(simulation.check.leaders)
-        commits += simulation.check.highest_commit
-        changes += sum(entry.configuration is not None for entry, _ in simulation.check.committed.values())
-        snapshots += sum(host.disk.snapshot is not None for host in simulation.hosts.values())
-    assert min(elections, changes, snapshots) > 2
-    assert commits > 100
-
-
-def test_the_same_seed_gives_the_same_run() -> None:
-    """Every message, with its time, is the same: nothing depends on anything but the inputs."""
-    traces = set()
-    for _ in range(2):
-        simulation = Simulation(7, 3)
-        simulation.torment(4_000)
-        traces.add(simulation.trace)
-    assert len(traces) == 1

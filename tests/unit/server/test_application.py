@@ -1,0 +1,101 @@
+"""The application behind a server: what it is asked for, and what it is taken to have done."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from webraft_web.core.config import Config, FixedTimeouts
+from webraft_web.core.entry import Configuration, Entry, EntryKind, HardState, Snapshot
+from webraft_web.core.raft import Raft
+from webraft_web.core.ready import RefreshRequest, RestoredState
+from webraft_web.emitter import RAFT_EVENTS, Listeners
+from webraft_web.server.application import Application
+from webraft_web.server.server import _Compactable
+
+ALONE = Configuration(("i@a",))
+
+
+class StoppedClock:
+    """Time stands still, and nothing that was to come later comes."""
+
+    def now_ms(self):
+        return 0
+
+    def timer(self, callback):
+        return SimpleNamespace(set=lambda _: None, close=lambda: None, callback=callback)
+
+    def call_soon(self, callback):
+        raise AssertionError("nothing here needs the event loop")
+
+
+class Bench:
+    """An application whose handlers answer when the test says so."""
+
+    def __init__(self):
+        self.refreshes = []
+        self.places = []
+        listeners = Listeners(RAFT_EVENTS)
+        listeners.add("apply", lambda _entry, _index, done: done(), once=False)
+        listeners.add("refresh", self.refreshes.append, once=False)
+        self.application = Application(
+            listeners,
+            StoppedClock(),
+            on_configuration=lambda _: None,
+            on_yield=lambda _: None,
+            on_refreshed=self.places.append,
+        )
+
+
+def command(index):
+    return Entry(1, index, EntryKind.COMMAND, f'"{index}"')
+
+
+def snapshot(index):
+    return Snapshot(index, 1, ALONE)
+
+
+def test_a_refresh_that_is_asked_for_while_catching_up_with_the_store_is_not_forgotten():
+    """What the store lacks is fetched first; the leader asks only once for what it lacks itself."""
+    bench = Bench()
+    bench.application.begin("cluster", snapshot(5))
+    bench.application.refresh(RefreshRequest(9, 1))
+    assert len(bench.refreshes) == 1
+    bench.refreshes.pop()(1, 5)
+    assert bench.places == []
+    bench.refreshes.pop()(1, 9)
+    assert bench.places == [(1, 9)]
+
+
+def test_what_is_done_while_progress_is_told_is_told_as_well():
+    """Whoever is told may hand over a snapshot that the application already stands at."""
+    bench = Bench()
+    application = bench.application
+    application.begin("cluster", None)
+    application.refresh(RefreshRequest(9, 1))
+    bench.refreshes.pop()(1, 9)
+    told = []
+
+    def done(index):
+        told.append(index)
+        if index == 2:
+            application.restore(snapshot(9), done)
+
+    application.apply([command(1), command(2)], done)
+    assert told == [2, 9]
+
+
+@pytest.mark.parametrize(("applied", "index"), [(4, 3), (3, 3), (2, 0)])
+def test_a_log_is_cut_at_a_command(applied, index):
+    """An application knows its commands alone: at another index it could never say that it stands."""
+    bench = Bench()
+    entries = (
+        Entry(1, 1, EntryKind.CONFIGURATION, configuration=ALONE),
+        Entry(1, 2, EntryKind.NO_OP),
+        command(3),
+        Entry(1, 4, EntryKind.NO_OP),
+    )
+    raft = Raft(Config("i@a", FixedTimeouts()), RestoredState(HardState(1, None, 4), None, entries), 0)
+    application = bench.application
+    application.begin("cluster", None)
+    application.apply(entries[:applied], lambda _: None)
+    assert _Compactable(application, raft).may_compact_to() == index
