@@ -155,6 +155,7 @@ def test_what_others_say_on_a_channel_is_passed_over(noise):
     async def main():
         channels = Channels()
         heard = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
         BroadcastChannelTransport("c", "b", lambda *text: heard.append(text), open_channel=channels.open)
         channels.open("c", print).post(noise)
         await asyncio.sleep(0)

@@ -98,5 +98,5 @@ class Mirror:
         try:
             there: Any = json.loads(text)
             return bool(there["cluster"] == self._copy.cluster and there["index"] > self._copy.applied_index)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return False

@@ -61,7 +61,7 @@ class BroadcastChannelTransport:
         header, _, body = text.partition("\n")
         try:
             receiver, sender = json.loads(header)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return  # somebody else's use of the channel
         if receiver == self.address and isinstance(sender, str):
             self._on_text(sender, body)

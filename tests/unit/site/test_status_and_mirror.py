@@ -316,7 +316,11 @@ def test_the_mirror_never_goes_backwards():
     run(scenario())
 
 
-@pytest.mark.parametrize("damaged", ["", "null", "[]", "{", '{"cluster": 1, "index": "x"}'])
+@pytest.mark.parametrize(
+    "damaged",
+    ["", "null", "[]", "{", '{"cluster": 1, "index": "x"}', "[" * 99_999],
+    ids=lambda text: text[:20],
+)
 def test_a_damaged_mirror_is_replaced(damaged):
     """Anybody may write to localStorage; it is not the truth."""
 
