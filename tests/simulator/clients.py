@@ -118,9 +118,7 @@ class Client:
 
         def propose() -> None:
             if runner.driver is not None and not runner.driver.is_stopped:
-                runner.driver.propose(
-                    command, kind, lambda outcome: self._settled(attempt, runner, outcome)
-                )
+                runner.driver.propose(command, kind, lambda outcome: self._settled(attempt, runner, outcome))
 
         runner.execute(propose)
 

@@ -16,6 +16,8 @@ from collections.abc import Callable
 Action = Callable[[], object]
 
 KEPT_EVENTS = 400
+MOST_AT_ONCE = 100_000
+"""So many events at one moment are not work any more."""
 
 
 class SafetyError(Exception):
@@ -62,7 +64,11 @@ class World:
     def run(self, until_ms: int) -> None:
         """Let time pass."""
         events = self._events
+        standing = 0
         while events and events[0][0] <= until_ms:
+            standing = standing + 1 if events[0][0] == self.now_ms else 0
+            if standing > MOST_AT_ONCE:
+                raise LivenessError(f"{MOST_AT_ONCE} events at {self.now_ms} ms: something goes in circles")
             self.now_ms, _, process, action = heapq.heappop(events)
             if process is None:
                 action()
