@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,8 @@ Without a suite, all of them run:
   unit      the package on this Python, from its built wheel
   pyodide   the built wheel in Pyodide, under Node and in headless Chromium
   tabs      several real tabs of headless Chromium
-`all` stands for all of them, for the tests that take their time, and for
+`all` stands for all of them, for the tests that take their time, for the programs
+below that search for as long as they are given, and for
   pyodide-next   the same in the Pyodide to come
 
 Whatever follows the suites goes to pytest: python3 tests unit -k election -x
@@ -56,6 +58,9 @@ PROGRAMS = {
     "model": "tests.model.command",
 }
 """The modules whose `main` each of the programs is."""
+SEARCHES = (("simulate", "--minutes", "5", "--jobs", "2"), ("model",))
+"""What `all` has them do; what the other programs do is among the unit tests, the long ones included."""
+_CLOSING_LINE = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 _NOTHING_COLLECTED = 5
 _INTERRUPTED = 130
 _GRACE_S = 20
@@ -88,6 +93,11 @@ class Plan:
     is_long: bool = False
     pytest_arguments: list[str] = field(default_factory=list)
     paths: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether everything was asked for, the programs that search included."""
+        return self.is_long and self.suites == list(CHECKED + TESTED) and not self.pytest_arguments
 
 
 def read_arguments(arguments: Sequence[str]) -> Plan:
@@ -148,6 +158,9 @@ def main(arguments: Sequence[str]) -> int:
             say(f"\n{suite}")
             run_suite = _run_checks if suite in CHECKED else _run_pytest
             total.add(run_suite(suite, plan, python, scratch))
+        for search in SEARCHES if plan.is_everything else ():
+            say(f"\n{' '.join(search)}")
+            total.add(_run_search(search, python))
     except SetupError as error:
         say(f"\n{error}\n")
         total.failed += 1
@@ -162,6 +175,21 @@ def main(arguments: Sequence[str]) -> int:
         code = 1
     say(f"\n{time.monotonic() - begun:.0f} s\n{total}")
     return code or bool(total.failed)
+
+
+def _run_search(words: Sequence[str], python: Path) -> Tally:
+    """Run a program, show what it prints, and read its closing line."""
+    name, *arguments = words
+    with _Program([*setup.program(python, PROGRAMS[name]), *arguments], ROOT, capture=True) as program:
+        tally = Tally()
+        for line in program.lines():
+            say(line)
+            if closing := _CLOSING_LINE.fullmatch(line):
+                tally = Tally(*(int(number or 0) for number in closing.groups()))
+        _, code = program.wait()
+    if code and not tally.failed:
+        tally.failed += 1
+    return tally
 
 
 def _run_program(name: str, *arguments: str) -> int:
@@ -261,6 +289,11 @@ class _Program:
 
     def __enter__(self) -> Self:
         return self
+
+    def lines(self) -> Iterator[str]:
+        """Yield what it prints, as it does, if that is captured."""
+        for line in self._process.stdout or ():
+            yield line.rstrip("\n")
 
     def wait(self) -> tuple[str, int]:
         """Return what it printed, if that was captured, and its exit code."""
