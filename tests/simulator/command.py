@@ -39,6 +39,13 @@ def main(arguments: Sequence[str]) -> int:
     """Run what was asked for; returns the exit code."""
     options = _parser().parse_args(arguments)
     logging.disable(logging.CRITICAL)  # what servers log is expected here; what they do is checked
+    try:
+        return _run(options)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _run(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     explored: Counter[str] = Counter()
     simulated_s = busy_s = 0.0

@@ -16,6 +16,7 @@ from webraft_web.core.entry import Committed, EntryKind
 from webraft_web.core.errors import WebraftError
 from webraft_web.core.raft import Raft
 from webraft_web.document.commands import open_command
+from webraft_web.driver import Driver
 
 
 class Bounds(NamedTuple):
@@ -149,6 +150,31 @@ class SiteFaults(Faults):
     def _fault_transfer(self) -> None:
         """The leader is told to hand over (§3.10)."""
         self.as_leader(lambda raft: raft.transfer_leadership(self._member(raft)))
+
+    def _fault_isolate(self) -> None:
+        """The leader is cut off with commands that nobody else has, until it is none any more."""
+        leader = self.simulation.leader()
+        if leader is None or leader.driver is None:
+            return
+        driver, own = leader.driver, leader.place.address
+        others = [place.address for place in self.simulation.places]
+        pairs = {(own, other) for other in others} | {(other, own) for other in others}
+        self.simulation.network.cut |= pairs
+        self.world.at(self.later(1, 12), lambda: self.simulation.network.cut.difference_update(pairs))
+        for _ in range(self.world.chance.randint(1, 6)):
+            leader.execute(lambda: self._propose_filler(driver))
+        if self.world.is_likely(0.6):
+            self._fault_churn()
+
+    def _fault_churn(self) -> None:
+        """Several changes of the membership are asked for at once, and again before the first can be done."""
+        for _ in range(self.world.chance.randint(2, 5)):
+            change = self._fault_join if self.world.is_likely(0.6) else self._fault_leave
+            self.world.at(self.world.chance.choice([0, 0, 1, self._scale_ms]), change)
+
+    def _propose_filler(self, driver: Driver) -> None:
+        if not driver.is_stopped:
+            driver.propose(open_command("filler"), EntryKind.HOUSEKEEPING, lambda _: None)
 
     def _fault_campaign(self) -> None:
         """Somebody stands for election without need."""
