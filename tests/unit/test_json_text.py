@@ -1,4 +1,4 @@
-"""What a command may be: values that JSON carries unchanged."""
+"""What a command may be: values that JSON carries unchanged, and text that every replica reads alike."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webraft_web import BadArgumentError
-from webraft_web.json_text import MAX_DEPTH, MAX_SAFE_INTEGER, to_json_text
+from webraft_web.json_text import MAX_DEPTH, MAX_SAFE_INTEGER, decode, encode, to_json_text
 
 values = st.recursive(
     st.none()
@@ -71,3 +71,32 @@ def test_values_that_nest_too_deep_or_contain_themselves_are_refused():
 def test_the_limits_themselves_are_accepted():
     """±(2^53-1) are the last integers that JavaScript tells from their neighbours."""
     assert json.loads(to_json_text([MAX_SAFE_INTEGER, -MAX_SAFE_INTEGER])) == [2**53 - 1, 1 - 2**53]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "NaN",
+        "-Infinity",
+        "1e999",
+        "9007199254740992",
+        "-9007199254740992",
+        "9" * 5000,
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_text_that_not_every_replica_could_read_is_refused(text):
+    """As a ValueError, whatever limit of Python's it would have met."""
+    with pytest.raises(ValueError, match=r"."):
+        decode(text)
+
+
+@given(values)
+def test_values_survive_their_text(value):
+    """Also those no one would write down: lone surrogates stay what they were."""
+    assert json.dumps(decode(encode(value))) == json.dumps(value)
+    assert decode(encode("\ud800 ä 😀")) == "\ud800 ä 😀"
+    assert decode(encode([2**53 - 1, -(2**53) + 1])) == [2**53 - 1, -(2**53) + 1]

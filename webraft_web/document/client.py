@@ -26,12 +26,11 @@ from webraft_web.core.errors import (
 from webraft_web.document.commands import patch_body, patch_operation, update_body
 from webraft_web.document.machine import DocumentMachine
 from webraft_web.document.outbox import Call, Outbox
-from webraft_web.document.patching import difference
 from webraft_web.document.reading import Reads
 from webraft_web.document.sessions import Outcome
-from webraft_web.document.values import Json, clone, decode
 from webraft_web.document.waiting import Deadlines, Waiter
-from webraft_web.json_text import to_json_text
+from webraft_web.json_text import Json, clone, decode, to_json_text
+from webraft_web.patching import difference
 
 T = TypeVar("T")
 

@@ -10,9 +10,17 @@ from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import Entry, EntryKind
 from webraft_web.core.errors import BadArgumentError
-from webraft_web.document.patching import Operations, check_patch
-from webraft_web.document.values import Json, decode, encode, is_within_depth, nesting_bound
-from webraft_web.json_text import MAX_DEPTH, MAX_SAFE_INTEGER, to_json_text
+from webraft_web.json_text import (
+    MAX_DEPTH,
+    MAX_SAFE_INTEGER,
+    Json,
+    decode,
+    encode,
+    is_within_depth,
+    nesting_bound,
+    to_json_text,
+)
+from webraft_web.patching import Operations, check_patch
 
 MAX_COMMAND_SIZE: Final = 8 * 1024 * 1024
 """Characters that one command may have; it travels in one message and one record."""

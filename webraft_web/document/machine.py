@@ -21,10 +21,10 @@ from webraft_web.document.commands import (
     check_document,
     read_command,
 )
-from webraft_web.document.patching import Conflict, Operations, apply_patch, changes_document
 from webraft_web.document.sessions import Outcome, Session, Sessions
 from webraft_web.document.turns import Turns
-from webraft_web.document.values import Json, decode, encode
+from webraft_web.json_text import Json, decode, encode
+from webraft_web.patching import Conflict, Operations, apply_patch, changes_document
 
 _SNAPSHOT_FORMAT: Final = 1
 _CONFLICTS_BEFORE_TURN: Final = 2

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from webraft_web.core.entry import Committed
 from webraft_web.document.commands import check_count
-from webraft_web.document.values import Json
+from webraft_web.json_text import Json
 
 MAX_SESSIONS: Final = 1024
 """Beyond it, the session whose last command lies furthest back in the log is closed."""

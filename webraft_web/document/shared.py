@@ -13,9 +13,9 @@ from weakref import WeakSet
 from webraft_web.core.entry import Committed
 from webraft_web.core.errors import BadArgumentError, LocalProtocolError
 from webraft_web.document.client import Client
-from webraft_web.document.patching import Conflict, parse_pointer, resolve
-from webraft_web.document.values import Json, clone
 from webraft_web.emitter import Emitter
+from webraft_web.json_text import Json, clone
+from webraft_web.patching import Conflict, parse_pointer, resolve
 
 DOCUMENT_EVENTS: Final = {
     "updated": ("index",),

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Final
 
 from webraft_web.document.commands import check_count
-from webraft_web.document.values import Json
+from webraft_web.json_text import Json
 
 MAX_TURNS: Final = 64
 """Sessions that may wait; the others go on trying without a turn."""

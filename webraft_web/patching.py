@@ -25,8 +25,7 @@ from jsonpatch import JsonPatch, JsonPatchTestFailed
 from jsonpointer import JsonPointer, JsonPointerException
 
 from webraft_web.core.errors import BadArgumentError
-from webraft_web.document.values import Json, clone, encode, is_within_depth
-from webraft_web.json_text import MAX_DEPTH
+from webraft_web.json_text import MAX_DEPTH, Json, clone, encode, is_within_depth
 
 Operation = dict[str, Any]
 Operations = list[Operation]
