@@ -9,6 +9,8 @@
  * - An answer comes only once the transaction is complete, or has failed.
  * - A position is written once (`add`, never `put`), so that of two writers who
  *   both want the next position the database itself turns one away.
+ * - That is a transaction's last request: after `commit()` Firefox undoes it for
+ *   the last one's failure alone, and completes it in spite of any other's.
  *
  * Failures are texts, "Name: message"; "" is success. "ConstraintError" means
  * that the position was taken.
@@ -86,6 +88,17 @@ function openDatabase(name) {
 }
 
 /**
+ * Say why a request failed, "" if none did by itself: others are torn down with it, or with the transaction.
+ *
+ * @param {IDBRequest[]} requests
+ */
+function whyFailed(requests) {
+  const errors = requests.map((request) => (request.readyState === "done" ? request.error : null));
+  const error = errors.find((one) => one && one.name !== "AbortError");
+  return error ? describe(error) : "";
+}
+
+/**
  * Run one transaction and answer when it is over.
  *
  * @param {IDBDatabase} database
@@ -100,15 +113,12 @@ function transact(database, mode, isStrict, issue, answer) {
   try {
     const durability = isStrict ? "strict" : "relaxed";
     const transaction = database.transaction(RECORDS, mode, { durability });
-    transaction.oncomplete = () =>
-      answer(
-        "",
-        requests.map((request) => request.result),
-      );
-    transaction.onabort = () => {
-      const failed = requests.find((request) => request.readyState === "done" && request.error);
-      answer(describe(transaction.error ?? failed?.error), []);
+    transaction.oncomplete = () => {
+      const failure = whyFailed(requests);
+      answer(failure, failure ? [] : requests.map((request) => request.result));
     };
+    // A request knows best: to Firefox any transaction that was told to commit ends in AbortError.
+    transaction.onabort = () => answer(whyFailed(requests) || describe(transaction.error), []);
     try {
       requests = issue(transaction.objectStore(RECORDS));
       transaction.commit();
@@ -171,12 +181,12 @@ class OpenJournal {
     /** @param {IDBObjectStore} store */
     const issue = (store) => {
       /** @type {IDBRequest[]} */
-      const requests = [store.add(text, position)];
-      if (discard) requests.push(store.put(position, START));
+      const requests = [];
       for (const [first, last] of discard ? JSON.parse(discard) : []) {
         requests.push(store.delete(IDBKeyRange.bound(first, last)));
       }
-      return requests;
+      if (discard) requests.push(store.put(position, START));
+      return [...requests, store.add(text, position)];
     };
     this.#run(call, "readwrite", isStrict, issue, () => this.#answer(call, ""));
   }

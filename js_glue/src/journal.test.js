@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { IDBDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { deleteJournal, hasJournals, listJournals, openJournal } from "./journal.js";
 
 /** A journal whose calls are promises: what Python makes of it, in small. */
@@ -56,6 +56,24 @@ async function open(name) {
   const client = new Client(name);
   assert.deepEqual(await client.opened, ["", undefined]);
   return client;
+}
+
+/**
+ * @param {(transaction: IDBTransaction, mode: IDBTransactionMode) => void} meddle Gets every new transaction.
+ * @param {() => Promise<void>} work
+ */
+async function withTransactions(meddle, work) {
+  const begin = IDBDatabase.prototype.transaction;
+  IDBDatabase.prototype.transaction = function (/** @type {any} */ ...args) {
+    const transaction = /** @type {any} */ (begin).apply(this, args);
+    meddle(transaction, args[1]);
+    return transaction;
+  };
+  try {
+    await work();
+  } finally {
+    IDBDatabase.prototype.transaction = begin;
+  }
 }
 
 beforeEach(() => Object.assign(globalThis, { indexedDB: new IDBFactory(), IDBKeyRange }));
@@ -118,24 +136,66 @@ test("one can ask how far it reaches, whatever was discarded on the way", async 
 test("every transaction commits in the task that began it", async () => {
   const client = await open("x");
   const commits = new Set();
-  const { IDBDatabase } = await import("fake-indexeddb");
-  const begin = IDBDatabase.prototype.transaction;
-  IDBDatabase.prototype.transaction = function (/** @type {any} */ ...args) {
-    const transaction = /** @type {any} */ (begin).apply(this, args);
-    const commit = transaction.commit.bind(transaction);
-    transaction.commit = () => {
-      commits.add(args[1]);
-      commit();
-    };
-    return transaction;
+  await withTransactions(
+    (transaction, mode) => {
+      const commit = transaction.commit.bind(transaction);
+      transaction.commit = () => {
+        commits.add(mode);
+        commit();
+      };
+    },
+    async () => {
+      const answers = [client.load(), client.add(1, "a"), client.reaches(1)];
+      assert.deepEqual([...commits].sort(), ["readonly", "readwrite"]);
+      await Promise.all(answers);
+    },
+  );
+});
+
+test("where a committed transaction is undone for its last request alone, a position taken undoes all", async () => {
+  const [one, two] = [await open("x"), await open("x")];
+  for (let position = 1; position <= 3; position++) await one.add(position, `${position}`);
+  /** What Firefox does after `commit()`. @param {IDBTransaction} transaction */
+  const likeFirefox = (transaction) => {
+    /** @type {IDBRequest[]} */
+    const requests = [];
+    for (const verb of /** @type {const} */ (["add", "put", "delete"])) {
+      const store = /** @type {any} */ (transaction.objectStore("records"));
+      const issue = store[verb].bind(store);
+      store[verb] = (/** @type {any} */ ...args) => {
+        const request = issue(...args);
+        requests.push(request);
+        request.onerror = (/** @type {Event} */ event) => {
+          if (request !== requests.at(-1)) event.preventDefault();
+        };
+        return request;
+      };
+    }
+    /** @type {DOMException | null} */
+    let error = null;
+    Object.defineProperty(transaction, "error", {
+      get: () => error,
+      set: (cause) => (error = cause && new DOMException("", "AbortError")),
+    });
   };
-  try {
-    const answers = [client.load(), client.add(1, "a"), client.reaches(1)];
-    assert.deepEqual([...commits].sort(), ["readonly", "readwrite"]);
-    await Promise.all(answers);
-  } finally {
-    IDBDatabase.prototype.transaction = begin;
-  }
+  await withTransactions(likeFirefox, async () => {
+    assert.match((await two.add(3, "late", "[[1,2]]"))[0], /^ConstraintError: /);
+    assert.match((await two.add(3, "late"))[0], /^ConstraintError: /);
+  });
+  assert.deepEqual((await one.load())[1], [
+    [1, 2, 3],
+    ["1", "2", "3"],
+  ]);
+});
+
+test("a transaction that completes although a request failed is a failure", async () => {
+  const client = await open("x");
+  await client.add(1, "first");
+  const forgiving = (/** @type {any} */ transaction) =>
+    transaction.addEventListener("error", (/** @type {Event} */ event) => event.preventDefault());
+  await withTransactions(forgiving, async () => {
+    assert.match((await client.add(1, "second"))[0], /^ConstraintError: /);
+  });
 });
 
 test("a request that cannot even be issued fails alone and leaves no transaction open", async () => {

@@ -44,6 +44,13 @@ WRITE = """
     type(error).__name__
 """
 
+CHECKPOINT = """
+    from webraft_web.core.entry import Configuration, Snapshot
+
+    error = await ask(storage.persist, Batch(snapshot=Snapshot(1, 1, Configuration(("a",)), "state")))
+    type(error).__name__
+"""
+
 
 @pytest.fixture
 def pair(tabs):
@@ -64,20 +71,39 @@ def test_the_database_refuses_whoever_was_taken_over(pair):
     assert zombie.python(WRITE.format(term=2)) == "FencedError"
     assert successor.python(WRITE.format(term=3)) == "NoneType"
     assert zombie.python(TAKE_OVER) == 3
+    assert successor.python(WRITE.format(term=4)) == "FencedError"
+
+
+def test_a_checkpoint_of_whoever_was_taken_over_discards_nothing(pair):
+    """A write in place of everything before it is refused as a whole, what it would discard included."""
+    zombie, successor = pair
+    zombie.python(TAKE_OVER)
+    assert zombie.python(WRITE.format(term=1)) == "NoneType"
+    assert successor.python(TAKE_OVER) == 1
+    assert zombie.python(CHECKPOINT) == "FencedError"
+    assert successor.python(TAKE_OVER) == 1
+    assert successor.python(CHECKPOINT) == "NoneType"
 
 
 def test_takeovers_at_the_same_time_all_find_a_position_of_their_own(pair):
-    """Forty takeovers from two tabs at once leave forty records."""
+    """Forty takeovers from two tabs at once leave as many records, and more of those that were overtaken."""
     race = """
         storage = await open_storage("race")
+        positions = []
         for _ in range(20):
-            await ask(storage.take_over)
+            assert await ask(storage.take_over) is None
+            positions.append(storage.takeover_position)
+        positions
     """
-    for running in [tab.start(race) for tab in pair]:
-        running.result()
-    assert pair[0].python(
+    positions = [running.result() for running in [tab.start(race) for tab in pair]]
+    assert all(of_one == sorted(of_one) for of_one in positions)
+    taken = {position for of_one in positions for position in of_one}
+    assert len(taken) == 40
+    records = pair[0].python(
         "[position for position, _ in await ask((await ask(platform.open_journal, 'race')).load)]"
-    ) == list(range(1, 41))
+    )
+    assert records == list(range(1, len(records) + 1))
+    assert taken <= set(records)
 
 
 def test_deleting_a_journal_ends_it_in_other_tabs(pair):
