@@ -21,7 +21,7 @@ from webraft_web.core.ready import Feed
 from webraft_web.core.validation import seen
 from webraft_web.storage.base import Batch, Identity
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 """Raised whenever a list changes its meaning; peers of another version are refused."""
 
 MAX_INTEGER: Final = validation.MAX_NUMBER
@@ -338,7 +338,14 @@ _LAYOUTS: Final = {
         _Layout(m.ConfirmRefresh, (_INTEGER, _INTEGER)),
         _Layout(
             m.ConfirmRefreshResponse,
-            (_INTEGER, _INTEGER, _Field(_optional_configuration, _encode_optional_configuration), _INTEGER),
+            (
+                _INTEGER,
+                _INTEGER,
+                _Field(_optional_configuration, _encode_optional_configuration),
+                _INTEGER,
+                _INTEGER,
+                _INTEGER,
+            ),
         ),
     )
 }

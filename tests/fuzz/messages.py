@@ -146,9 +146,9 @@ class Hostile:
     def confirmation(self) -> Message:
         index = self.choices.pick((9, self.index()))
         configuration = self.configuration() if self.flag() else None
-        return ConfirmRefreshResponse(
-            *self.ends(), self.choices.pick((2, self.small())), index, configuration, self.small()
-        )
+        entry_term = self.choices.pick((2, self.small()))
+        adopted = (self.small(), self.index()) if self.flag() else (None, None)
+        return ConfirmRefreshResponse(*self.ends(), entry_term, index, configuration, self.small(), *adopted)
 
 
 _MAKERS: Final[tuple[Callable[[Hostile], Message], ...]] = (

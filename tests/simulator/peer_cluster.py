@@ -8,7 +8,7 @@ from tests.histories.operation import Operation
 from tests.histories.recorder import History
 from tests.simulator.faults import Faults
 from tests.simulator.peer import Peer, PeerHost
-from tests.simulator.place import Host, Place
+from tests.simulator.place import Host
 from tests.simulator.properties import Properties
 from tests.simulator.simulation import Simulation
 from tests.simulator.world import SafetyError
@@ -86,18 +86,8 @@ class PeerCluster(Simulation):
             self.notice(host)
             host.properties.check(host.raft, host.name)
 
-    def may_lose(self, place: Place) -> bool:
-        intact = {other.stored_id for other in self.peers if other is not place}
-        in_force: list[Configuration] = [one.configuration for one in self.by_cluster.values()]
-        in_force += [
-            other.hosts[-1].driver.raft.configuration
-            for other in self.peers
-            if other.hosts and other.hosts[-1].driver is not None
-        ]
-        return all(
-            place.stored_id not in one.servers or 2 * len(intact & set(one.voters)) > len(one.voters)
-            for one in in_force
-        )
+    def committed_configurations(self) -> list[Configuration]:
+        return [one.configuration for one in self.by_cluster.values()]
 
     # How it ends
 

@@ -16,6 +16,7 @@ from tests.simulator.faults import Faults
 from tests.simulator.network import Network
 from tests.simulator.place import Host, Place
 from tests.simulator.world import LivenessError, SafetyError, World
+from webraft_web.core.entry import Configuration
 
 CALM = 400
 """After the last fault the cluster must converge within so many heartbeat intervals…"""
@@ -89,14 +90,27 @@ class Simulation:
         ]
         return max(leaders)[-1] if leaders else None
 
+    def may_lose(self, place: Place) -> bool:
+        """Whether the others are a majority of every configuration that may be in force."""
+        intact = {other.stored_id for other in self.places if other is not place}
+        in_force = self.committed_configurations() + [
+            other.hosts[-1].driver.raft.configuration
+            for other in self.places
+            if other.hosts and other.hosts[-1].driver is not None
+        ]
+        return all(
+            place.stored_id not in one.servers or 2 * len(intact & set(one.voters)) > len(one.voters)
+            for one in in_force
+        )
+
     # What each kind of cluster has to say
 
     def check(self, host: Host) -> None:
         """Check the properties after something has happened in a process."""
         raise NotImplementedError
 
-    def may_lose(self, place: Place) -> bool:
-        """Whether the others are a majority of every configuration that may be in force."""
+    def committed_configurations(self) -> list[Configuration]:
+        """Return the last one committed in each cluster."""
         raise NotImplementedError
 
     def is_converged(self) -> bool:

@@ -7,12 +7,12 @@ from typing import NamedTuple, cast
 from tests.histories.recorder import History
 from tests.simulator.clients import Client
 from tests.simulator.faults import Faults
-from tests.simulator.place import Host, Place
+from tests.simulator.place import Host
 from tests.simulator.properties import Properties
 from tests.simulator.simulation import Simulation
 from tests.simulator.site import Runner, Site
 from tests.simulator.world import SafetyError
-from webraft_web.core.entry import Committed, EntryKind
+from webraft_web.core.entry import Committed, Configuration, EntryKind
 from webraft_web.core.errors import WebraftError
 from webraft_web.core.raft import Raft
 from webraft_web.document.commands import open_command
@@ -66,17 +66,8 @@ class SiteCluster(Simulation):
         if host.is_alive and host.raft is not None:
             self.properties.check(host.raft, host.name)
 
-    def may_lose(self, place: Place) -> bool:
-        intact = {other.stored_id for other in self.sites if other is not place}
-        configurations = [self.properties.configuration] + [
-            other.hosts[-1].driver.raft.configuration
-            for other in self.sites
-            if other.hosts and other.hosts[-1].driver is not None
-        ]
-        return all(
-            place.stored_id not in one.servers or 2 * len(intact & set(one.voters)) > len(one.voters)
-            for one in configurations
-        )
+    def committed_configurations(self) -> list[Configuration]:
+        return [self.properties.configuration]
 
     def is_converged(self) -> bool:
         """Whether all clients are done, and every member has the last command and the same document."""
@@ -160,11 +151,13 @@ class SiteFaults(Faults):
         others = [place.address for place in self.simulation.places]
         pairs = {(own, other) for other in others} | {(other, own) for other in others}
         self.simulation.network.cut |= pairs
-        self.world.at(self.later(1, 12), lambda: self.simulation.network.cut.difference_update(pairs))
-        for _ in range(self.world.chance.randint(1, 6)):
+        self.world.at(self.later(1, 30), lambda: self.simulation.network.cut.difference_update(pairs))
+        for _ in range(self.world.chance.choice([1, 3, 12, 40])):
             leader.execute(lambda: self._propose_filler(driver))
         if self.world.is_likely(0.6):
             self._fault_churn()
+        for _ in range(self.world.chance.randint(0, 3)):  # so that its successor has successors, too
+            self.world.at(self.later(4, 20), self._fault_transfer)
 
     def _fault_churn(self) -> None:
         """Several changes of the membership are asked for at once, and again before the first can be done."""

@@ -56,6 +56,7 @@ SNAPSHOTS = st.builds(
 FIELDS = {
     "bool": st.booleans(),
     "int": NUMBERS,
+    "int | None": st.none() | NUMBERS,
     "list[Entry]": entry_lists(),
     "Configuration": CONFIGURATIONS,
     "Configuration | None": st.none() | CONFIGURATIONS,
@@ -85,7 +86,8 @@ FEEDS = st.integers(0, 2**40).flatmap(
 BATCHES = st.builds(
     Batch,
     st.booleans(),
-    st.none() | st.builds(Identity, IDS, IDS, st.none() | IDS, st.booleans(), st.lists(IDS, max_size=3).map(tuple)),
+    st.none()
+    | st.builds(Identity, IDS, IDS, st.none() | IDS, st.booleans(), st.lists(IDS, max_size=3).map(tuple)),
     st.none() | st.builds(HardState, NUMBERS, st.none() | IDS, NUMBERS),
     st.none() | SNAPSHOTS,
     entry_lists(),

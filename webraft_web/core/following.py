@@ -227,19 +227,16 @@ class Following:
             return
         self._refreshed = None
         self._refresh_asked_index = 0
-        if message.configuration is None or message.index <= self._log.commit_index:
+        if message.configuration is None or message.adopt_index <= self._log.commit_index:
             return
         if self._raft.role is not Role.FOLLOWER:
             return  # Its log is what it leads with, or has asked for votes with.
         if message.entry_term > self._raft.current_term:
             return  # The term has to be entered first, as with everything else of that leader.
-        if self._log.matches(message.index, message.entry_term):
-            self._log.commit_to(message.index)
+        index, term = message.adopt_index, message.adopt_term
+        if self._log.matches(index, term):
+            self._log.commit_to(index)
             return
-        self._install(
-            Snapshot(
-                message.index, message.entry_term, message.configuration, None, message.first_command_index
-            )
-        )
+        self._install(Snapshot(index, term, message.configuration, None, message.first_command_index))
         if self._raft.leader_id is not None:
-            self._acknowledge(self._raft.leader_id, message.index)
+            self._acknowledge(self._raft.leader_id, index)

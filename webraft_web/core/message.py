@@ -341,9 +341,13 @@ class ConfirmRefresh(Message):
 
 
 class ConfirmRefreshResponse(Message):
-    """Confirm a refresh, with the configuration in force at `index`; `configuration` None refuses."""
+    """Confirm a refresh, with the configuration in force where to adopt it; `configuration` None refuses.
 
-    __slots__ = ("configuration", "entry_term", "first_command_index", "index")
+    That is at the place asked about or, where the leader holds that entry but does
+    not know it to be committed yet, at the last one known to be.
+    """
+
+    __slots__ = ("adopt_index", "adopt_term", "configuration", "entry_term", "first_command_index", "index")
 
     def __init__(
         self,
@@ -354,12 +358,23 @@ class ConfirmRefreshResponse(Message):
         index: int,
         configuration: Configuration | None,
         first_command_index: int = 0,
+        adopt_term: int | None = None,
+        adopt_index: int | None = None,
     ) -> None:
         super().__init__(sender, receiver, term)
         self.entry_term = entry_term
         self.index = index
         self.configuration = configuration
         self.first_command_index = first_command_index
+        self.adopt_term = entry_term if adopt_term is None else adopt_term
+        self.adopt_index = index if adopt_index is None else adopt_index
 
     def fields(self) -> tuple[object, ...]:
-        return (self.entry_term, self.index, self.configuration, self.first_command_index)
+        return (
+            self.entry_term,
+            self.index,
+            self.configuration,
+            self.first_command_index,
+            self.adopt_term,
+            self.adopt_index,
+        )

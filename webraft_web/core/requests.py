@@ -166,14 +166,23 @@ def _answer_propose(raft: Raft, message: Propose) -> ProposeResponse:
 
 
 def _answer_confirm_refresh(raft: Raft, message: ConfirmRefresh) -> ConfirmRefreshResponse:
-    """Say whether the log holds that term at that index, committed, and the configuration there."""
+    """Say whether the log holds that term at that index, and up to where that is committed.
+
+    An application that stands beyond the commit index known here was told of
+    commits by an earlier leader. It may be needed to commit anything, so it has
+    to get into the log again before this one can know.
+    """
     log = raft.log
     configuration: Configuration | None = None
     first_command_index = 0
-    if message.index <= log.commit_index and log.matches(message.index, message.entry_term):
-        configuration = log.configuration_at(message.index)
-        if log.first_command_index <= message.index:
+    index = min(message.index, log.commit_index)
+    term = log.term_at(index)
+    if term and log.matches(message.index, message.entry_term):
+        configuration = log.configuration_at(index)
+        if log.first_command_index <= index:
             first_command_index = log.first_command_index
+    else:
+        term, index = message.entry_term, message.index
     return ConfirmRefreshResponse(
         raft.server_id,
         message.sender,
@@ -182,4 +191,6 @@ def _answer_confirm_refresh(raft: Raft, message: ConfirmRefresh) -> ConfirmRefre
         message.index,
         configuration,
         first_command_index,
+        term,
+        index,
     )

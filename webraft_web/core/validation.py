@@ -326,11 +326,14 @@ def _check_confirm_refresh_response(message: ConfirmRefreshResponse) -> None:
         entry_term=message.entry_term,
         index=message.index,
         first_command_index=message.first_command_index,
+        adopt_term=message.adopt_term,
+        adopt_index=message.adopt_index,
     )
     if message.configuration is not None:
         _check_configuration(message, message.configuration)
-        is_index = 0 < message.index <= MAX_REACHED
-        if not is_index or not message.entry_term or message.first_command_index > message.index:
+        is_index = 0 < message.adopt_index <= message.index <= MAX_REACHED
+        is_term = 0 < message.adopt_term <= message.entry_term
+        if not is_index or not is_term or message.first_command_index > message.adopt_index:
             _refuse(message, "confirms an index or term that cannot be")
 
 

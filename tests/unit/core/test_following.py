@@ -330,15 +330,31 @@ def test_a_refreshed_state_of_another_history_is_not_adopted(term: int, index: i
     assert cluster["c"].refreshes == [RefreshRequest(4, 2)] * 2
 
 
-def test_a_state_beyond_the_leaders_commit_index_is_not_confirmed() -> None:
-    """An entry that is not committed may yet be replaced, and the state would be wrong."""
+def test_a_state_beyond_the_leaders_commit_index_is_adopted_at_that() -> None:
+    """An entry that is not committed may yet be replaced, but what it follows is certain.
+
+    The asker may be needed to commit that entry: without a place in the log it
+    could not help, and its application stood too far ahead for ever.
+    """
     server = Server("a", stored(voters="ab"))
     server.elect()
     answer = server.step(ConfirmRefresh("b", "a", 2, 2, 2))
-    assert answer == [ConfirmRefreshResponse("a", "b", 2, 2, 2, None)]
+    assert answer == [ConfirmRefreshResponse("a", "b", 2, 2, 2, members("ab"), 0, 1, 1)]
+    answer = server.step(ConfirmRefresh("b", "a", 2, 1, 2))
+    assert answer == [ConfirmRefreshResponse("a", "b", 2, 1, 2, None)]
     server.step(AppendEntriesResponse("b", "a", 2, True, 2))
     answer = server.step(ConfirmRefresh("b", "a", 2, 2, 2))
     assert answer == [ConfirmRefreshResponse("a", "b", 2, 2, 2, members("ab"))]
+
+
+def test_a_state_is_adopted_where_the_leader_says() -> None:
+    """Not where it stands, if more than that is not known to be committed."""
+    server = Server("a", stored(voters="abc"))
+    server.step(Heartbeat("b", "a", 2, 0))
+    server.raft.refreshed(2, 9)
+    answer = server.step(ConfirmRefreshResponse("b", "a", 2, 2, 9, members("abc"), 3, 1, 7))
+    assert (server.stored.snapshot.last_index, server.stored.snapshot.last_term) == (7, 1)
+    assert answer[-1] == AppendEntriesResponse("a", "b", 2, True, 7)
 
 
 def test_nobody_but_the_leader_that_was_asked_confirms_a_refreshed_state() -> None:

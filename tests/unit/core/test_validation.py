@@ -273,6 +273,8 @@ def of_size(entry: Entry, size: int) -> Entry:
         (Propose("b", "a", 3, 1, ["x", 1]), "must be text"),  # type: ignore[list-item]
         (ProposeResponse("b", "a", 3, 1, 0, 0, "x" * 1000), "short text"),
         (ConfirmRefreshResponse("b", "a", 3, 0, 9, members("a")), "cannot be"),
+        (ConfirmRefreshResponse("b", "a", 3, 2, 9, members("a"), 0, 3, 9), "cannot be"),
+        (ConfirmRefreshResponse("b", "a", 3, 2, 9, members("a"), 0, 2, 10), "cannot be"),
     ],
 )
 def test_what_cannot_be_is_refused_and_said(message: Message, why: str) -> None:
