@@ -8,16 +8,23 @@ first, not the truth: that is the log.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, Protocol
 
-from webraft_web.core.errors import PatchConflictError, RemoteProtocolError, WebraftError
+from webraft_web.core.errors import BadArgumentError, PatchConflictError, RemoteProtocolError, WebraftError
 from webraft_web.emitter import Handler
+from webraft_web.json_text import (
+    MAX_DEPTH,
+    clone,
+    decode,
+    encode,
+    is_within_depth,
+    nesting_bound,
+    to_json_text,
+)
+from webraft_web.patching import Conflict, apply_patch, check_patch
 
 KEY_PREFIX: Final = "webraft:"
-
-_to_text = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class TextStore(Protocol):
@@ -96,7 +103,7 @@ class LocalStorageHandlers:
     @property
     def data(self) -> Any:
         """The document as it is stored: a copy."""
-        return json.loads(_to_text(self._load().data))
+        return clone(self._load().data)
 
     @property
     def index(self) -> int:
@@ -141,23 +148,20 @@ class LocalStorageHandlers:
 
     def _patched(self, data: Any, command: Any, index: int) -> Any:
         """Return `data` with the patch applied, or as it is if it cannot be."""
-        import jsonpatch  # noqa: PLC0415 - only those who use these handlers pay for the import
-
-        operations = command if isinstance(command, list) else [command]
+        operation = None
         try:
-            return jsonpatch.JsonPatch(operations).apply(data, in_place=True, atomic=True)
-        except (
-            jsonpatch.JsonPatchException,
-            jsonpatch.JsonPointerException,
-            RecursionError,
-            TypeError,
-        ) as error:
-            first = operations[0] if operations and isinstance(operations[0], dict) else {}
-            message = f"the patch at index {index} changes nothing: {error}"
-            path = first.get("path")
-            conflict = PatchConflictError(message, first or None, path if isinstance(path, str) else None)
-            self._raft.emit("error", conflict)
-            return data
+            text = to_json_text(command)  # a peer may have sent what `propose` refuses
+            operations = decode(text if isinstance(command, list) else f"[{text}]")
+            return apply_patch(data, check_patch(operations, nesting_bound(text)))
+        except BadArgumentError as error:
+            reason = str(error)
+        except Conflict as conflict:
+            operation = operations[conflict.position]
+            reason = f"operation {conflict.position} ({operation!r:.200}) cannot apply: {conflict}"
+        path = None if operation is None else operation["path"]
+        message = f"the patch at index {index} changes nothing: {reason}"
+        self._raft.emit("error", PatchConflictError(message, operation, path))
+        return data
 
     async def _refresh(self) -> tuple[int, int]:
         """Return where the stored document stands, after fetching a newer one if there is a URL."""
@@ -195,19 +199,23 @@ class LocalStorageHandlers:
 
     def _save(self, value: Value) -> None:
         """Store `value`, or raise StorageError and leave what is stored as it is."""
-        text = _to_text(value._asdict())
+        text = encode(value._asdict())
         self._storage.set(self.key, text)
         self._text, self._value = text, value
 
 
 def _read_value(text: str, where: str) -> Value:
     try:
-        fields = json.loads(text)
+        fields = decode(text)
         value = Value(*(fields[name] for name in Value._fields))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise RemoteProtocolError(f"{where} holds no value of these handlers: {error!r:.100}") from error
     if not isinstance(value.cluster, str) or type(value.term) is not int or type(value.index) is not int:
         raise RemoteProtocolError(f"{where} holds no value of these handlers: its place in the log is wrong")
+    if not is_within_depth(value.data, MAX_DEPTH):
+        raise RemoteProtocolError(
+            f"{where} holds no value of these handlers: its document nests deeper than {MAX_DEPTH} levels"
+        )
     return value
 
 

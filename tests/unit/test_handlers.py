@@ -4,9 +4,14 @@ import asyncio
 import json
 
 import pytest
+from hypothesis import example, given
 
 from tests.unit.in_process import Network, Server, leader_of, servers, until
+from tests.unit.test_patching import documents_and_patches
 from webraft_web import ConfigError, LocalStorageHandlers, PatchConflictError, StorageError, TransportError
+from webraft_web.core.entry import Entry, EntryKind
+from webraft_web.document import DocumentMachine, genesis_command
+from webraft_web.document.commands import open_command
 from webraft_web.testing import run
 
 
@@ -104,9 +109,82 @@ def test_a_patch_that_fails_half_way_changes_nothing_anywhere():
         await until(lambda: all(handlers.data == {"a": {"deep": [1]}, "b": 2} for handlers in kept))
         for server in group:
             assert {type(error) for error in server.errors} == {PatchConflictError}
-            assert server.errors[0].op["op"] == "add"
+            assert server.errors[0].op == {"op": "test", "path": "/a", "value": "no"}
+            assert server.errors[0].path == "/a"
+            assert "operation 1" in str(server.errors[0])
+            assert len(server.errors) == 6, "a list of no operations is a patch that changes nothing"
 
     run(main())
+
+
+def test_a_patch_that_doubles_the_document_again_and_again_is_refused():
+    """Before it fills the memory; every server goes on with the next entry."""
+
+    async def main():
+        server = await lone_server()
+        handlers = LocalStorageHandlers(server, storage=FakeLocalStorage())
+        await server.propose(add("", ["x" * 100_000]))
+        doubling = {"op": "copy", "from": "", "path": "/-"}
+        await server.propose([doubling] * 22)  # enough to fail, not to exhaust the memory
+        assert handlers.data == ["x" * 100_000]
+        assert server.errors[0].op == doubling
+        assert "operation 6 " in str(server.errors[0]), "100,000 characters doubled six times are 6.4 million"
+        assert "copies at most" in str(server.errors[0])
+        await server.propose(add("/-", 1))
+        assert handlers.data == ["x" * 100_000, 1]
+
+    run(main())
+
+
+class LogReader:
+    """A server that hands entries to its `apply` handler as they stand in the log."""
+
+    address = "a"
+    cluster_id = "cluster"
+
+    def __init__(self):
+        self.handlers = {}
+        self.errors = []
+
+    def term_of(self, _index):
+        return 1
+
+    def listen(self, event, handler):
+        self.handlers[event] = handler
+        return lambda: None
+
+    def emit(self, _event, error):
+        self.errors.append(error)
+
+    def apply(self, text, index):
+        self.handlers["apply"](json.loads(text), index, lambda: None)
+
+
+@given(documents_and_patches())
+@example(({"a": 1}, [{"op": "replace", "path": "/a", "value": 2}, {"op": "nonsense", "path": "/a"}]))
+@example(({"a": 1}, [{"op": "add", "path": "/a", "value": float("nan")}]))
+@example(({"a": 1}, [{"op": "add", "path": "/a", "value": 2**53}]))
+@example(({"a": 1}, [{"op": "add", "path": "/b" * 201, "value": 1}]))
+@example(({"a": [1]}, [{"op": "add", "path": "/a/01", "value": 1}]))
+@example(({"a": 1}, [{"op": "test", "path": "/a", "value": True}]))
+def test_the_document_is_what_a_shared_document_would_be(document_and_patch):
+    """The same patches apply, in the same order of members, and the same ones change nothing."""
+    document, patch = document_and_patch
+    machine = DocumentMachine()
+    machine.apply(Entry(1, 1, EntryKind.HOUSEKEEPING, genesis_command(document)))
+    machine.apply(Entry(1, 2, EntryKind.HOUSEKEEPING, open_command("name")))
+    text = json.dumps(patch)
+    command = f'{{"k":"patch","s":2,"n":1,"w":1,"ops":{text}}}'
+    server = LogReader()
+    handlers = LocalStorageHandlers(server, storage=FakeLocalStorage())
+    server.apply(json.dumps(add("", machine.document)), 1)
+    server.apply(text, 2)
+    result = machine.apply(Entry(1, 3, EntryKind.COMMAND, command))
+    assert json.dumps(handlers.data) == json.dumps(machine.document)
+    has_applied = result is not None and not result.outcome.reason
+    assert has_applied == (not server.errors)
+    if server.errors and result is not None:
+        assert server.errors[0].op == patch[result.outcome.position]
 
 
 def test_a_full_local_storage_is_told_and_nothing_is_lost():
@@ -265,7 +343,11 @@ def test_a_spoilt_value_is_told_and_replaced():
     """Whatever another script wrote there."""
 
     async def main():
-        for text in ("", "{", "[]", "null", '{"data": 1}', '{"cluster":1,"term":1,"index":1,"data":1}'):
+        place = '"cluster":"c","term":1,"index":1'
+        deep = "[" * 201 + "]" * 201
+        spoilt = ["", "{", "[]", "null", '{"data": 1}', '{"cluster":1,"term":1,"index":1,"data":1}']
+        spoilt += [f'{{{place},"data":{data}}}' for data in ("NaN", "1e999", "9007199254740992", deep)]
+        for text in spoilt:
             storage = FakeLocalStorage({"webraft:a": text})
             server = await lone_server()
             handlers = LocalStorageHandlers(server, storage=storage)
