@@ -26,9 +26,13 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 200
 """Nesting that every JSON parser copes with, Pyodide's small stack included."""
 
+MAX_TEXT_DEPTH: Final = MAX_DEPTH + 8
+"""Nesting of text that carries such values inside others, as commands and snapshots do."""
+
 _PLAIN: Final = (str, bool)
 _ARRAYS: Final = (list, tuple)
 _CONTAINERS: Final = (dict, *_ARRAYS)
+_TOO_DEEP: Final = f"nested deeper than {MAX_TEXT_DEPTH} levels"
 _MAX_INTEGER_TEXT: Final = len(str(-MAX_SAFE_INTEGER))
 
 
@@ -82,14 +86,19 @@ def decode(text: str) -> Json:
     """Read JSON text strictly.
 
     Raises:
-        ValueError: If it is not JSON, or holds numbers that a document may not.
+        ValueError: If it is not JSON, nests deeper than `MAX_TEXT_DEPTH`, or holds
+            numbers that a document may not.
     """
     # An integer that is too large has more digits in a row than this finds.
     decoder = _DECODER if _MANY_DIGITS.search(text) is None else _WARY_DECODER
     try:
-        return decoder.decode(text)
+        value = decoder.decode(text)
     except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        raise ValueError(_TOO_DEEP) from error
+    # How deep a decoder goes depends on Python's version: from 1000 levels to tens of thousands.
+    if nesting_bound(text) > MAX_TEXT_DEPTH and not is_within_depth(value, MAX_TEXT_DEPTH):
+        raise ValueError(_TOO_DEEP)
+    return value
 
 
 def _read_integer(text: str) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webraft_web import BadArgumentError
-from webraft_web.json_text import MAX_DEPTH, MAX_SAFE_INTEGER, decode, encode, to_json_text
+from webraft_web.json_text import MAX_DEPTH, MAX_SAFE_INTEGER, MAX_TEXT_DEPTH, decode, encode, to_json_text
 
 values = st.recursive(
     st.none()
@@ -85,6 +85,8 @@ def test_the_limits_themselves_are_accepted():
         "-9007199254740992",
         "9" * 5000,
         "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        "[" * (MAX_TEXT_DEPTH + 1) + "]" * (MAX_TEXT_DEPTH + 1),
     ],
     ids=lambda text: text[:20],
 )
@@ -100,3 +102,5 @@ def test_values_survive_their_text(value):
     assert json.dumps(decode(encode(value))) == json.dumps(value)
     assert decode(encode("\ud800 ä 😀")) == "\ud800 ä 😀"
     assert decode(encode([2**53 - 1, -(2**53) + 1])) == [2**53 - 1, -(2**53) + 1]
+    assert decode("[" * MAX_TEXT_DEPTH + "]" * MAX_TEXT_DEPTH)
+    assert len(decode("[" + "[]," * MAX_TEXT_DEPTH + "0]")) == MAX_TEXT_DEPTH + 1, "many, but not deep"
