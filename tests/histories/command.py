@@ -111,7 +111,7 @@ def _try(path: Path, expected: Verdict, budget: int, *, explain: bool) -> bool:
         history = History.load(path) if path.suffix == ".jsonl" else read_history(path)
         begun = time.perf_counter()
         result = history.check(budget)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         say(f"✗ {path.name}: {error}")
         return False
     is_passed = result.verdict is expected

@@ -14,6 +14,7 @@ from tests.scenarios.verdict import Outcome, judge
 ROOT = Path(__file__).resolve().parents[2]
 ETCDS = ROOT / "tests" / "data" / "etcd-interaction"
 OURS = ROOT / "tests" / "scenarios" / "cases"
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,10 +43,14 @@ def main(arguments: Sequence[str]) -> int:
         say(f"There is no scenario, a file called *.txt, in {empty[0]}.")
         return 2
     tally: Counter[Outcome] = Counter()
-    for place, paths in found.items():
-        say(str(place.relative_to(ROOT) if place.is_relative_to(ROOT) else place))
-        for path in paths:
-            tally[_report(place, path)] += 1
+    try:
+        for place, paths in found.items():
+            say(str(place.relative_to(ROOT) if place.is_relative_to(ROOT) else place))
+            for path in paths:
+                tally[_report(place, path)] += 1
+    except KeyboardInterrupt:
+        say("\nInterrupted.")
+        return _INTERRUPTED
     skipped = f", {tally[Outcome.SKIPPED]} skipped" if tally[Outcome.SKIPPED] else ""
     say(f"\n{tally[Outcome.PASSED]} passed, {tally[Outcome.FAILED]} failed{skipped}")
     return int(bool(tally[Outcome.FAILED]))
