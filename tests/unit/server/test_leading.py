@@ -13,7 +13,7 @@ from webraft_web.server.leading import Change, stronger_cluster, wanted_change
 from webraft_web.server.server import yield_data
 from webraft_web.storage.memory import MemoryStorage
 from webraft_web.testing import run
-from webraft_web.wire import encode_message
+from webraft_web.wire import WIRE_VERSION, encode_message
 
 MEMBERS = Configuration(("ia@a", "ib@b"))
 
