@@ -109,7 +109,9 @@ def test_a_founding_is_followed_only_once_that_is_durable():
         await until(lambda: storage.held)
         assert server.said(greeting.ACCEPT) == []
         storage.answer()
-        assert await until(lambda: server.said(greeting.ACCEPT)) == [[1, "ia", greeting.ACCEPT, [own_id]]]
+        assert await until(lambda: server.said(greeting.ACCEPT)) == [
+            [WIRE_VERSION, "ia", greeting.ACCEPT, [own_id]]
+        ]
         await server.close()
 
     run(main())
