@@ -34,6 +34,7 @@ Without a suite, all of them run:
 `all` stands for all of them, for the tests that take their time, for the programs
 below that search for as long as they are given, and for
   pyodide-next   the same in the Pyodide to come
+  firefox        several real tabs of headless Firefox
 
 Whatever follows the suites goes to pytest: python3 tests unit -k election -x
 Files do, too:                              python3 tests tests/unit/test_wire.py
@@ -48,7 +49,9 @@ Programs that take arguments of their own, such as --help:
 """
 
 CHECKED = ("lint", "types", "js")
-TESTED = ("unit", "pyodide", "pyodide-next", "tabs")
+TESTED = ("unit", "pyodide", "pyodide-next", "tabs", "firefox")
+IN_ALL = ("pyodide-next", "firefox")
+"""Suites that run when they or all are asked for."""
 PROGRAMS = {
     "scenarios": "tests.scenarios.command",
     "simulate": "tests.simulator.command",
@@ -125,7 +128,7 @@ def read_arguments(arguments: Sequence[str]) -> Plan:
     elif not plan.suites:
         plan.suites = list(TESTED if words else CHECKED + TESTED)
         if not plan.is_long:
-            plan.suites.remove("pyodide-next")
+            plan.suites = [suite for suite in plan.suites if suite not in IN_ALL]
     plan.suites.sort(key=(CHECKED + TESTED).index)
     return plan
 
@@ -216,7 +219,11 @@ def set_up(plan: Plan) -> Path:
     if "js" in plan.suites:
         needs.append(setup.install_glue_tools)
     if set(TESTED) & set(plan.suites) - {"unit"}:
-        needs += [setup.ensure_chromium, setup.pyodide_dist]
+        needs.append(setup.pyodide_dist)
+    if {*setup.PYODIDE_VERSIONS, "tabs"} & set(plan.suites):
+        needs.append(setup.ensure_chromium)
+    if "firefox" in plan.suites:
+        needs += [setup.ensure_firefox, setup.puppeteer_dir]
     if set(TESTED) & set(plan.suites):
         needs.append(build_wheel)
     say("Getting ready")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import threading
 from pathlib import Path
 
 from demo.toolchain.environment import pip_install, python_with
 from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
-from demo.toolchain.progress import SetupError, run, step
+from demo.toolchain.progress import SetupError, run, say, step
 from demo.toolchain.runtime import DEFAULT_VERSION, lay_out, npm_install, pyodide_dir
 from demo.toolchain.wheels import build_wheel, download_wheels
 
@@ -18,6 +19,7 @@ PYTEST_PATHS = {
     "pyodide": ["tests/pyodide"],
     "pyodide-next": ["tests/pyodide"],
     "tabs": ["tests/tabs"],
+    "firefox": ["tests/firefox"],
 }
 PYODIDE_VERSIONS = {"pyodide": DEFAULT_VERSION, "pyodide-next": "314.0.7"}
 ENVIRONMENT = {
@@ -25,6 +27,7 @@ ENVIRONMENT = {
     "SE_OFFLINE": "true",
 }
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FIREFOX_NAMES = ("firefox-esr", "firefox")
 CHROMIUM_FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -40,6 +43,8 @@ CHROMIUM_FLAGS = (
     # Each tab has its own renderer, to be killed alone.
     "--disable-features=ProcessPerSiteUpToMainFrameThreshold",
 )
+_APT_INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")
+_APT = threading.Lock()  # suites get ready at the same time, and apt serves one at a time
 _GLUE = ROOT / "js_glue"
 _SITE = ROOT / "demo" / "site"
 
@@ -86,9 +91,31 @@ def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
     return directory / "dist"
 
 
+def puppeteer_dir() -> Path:
+    """Return a directory with what drives Firefox, got from npm if it is not there yet."""
+    lock_files = [
+        ROOT / "tests" / "firefox" / name for name in (".npmrc", "package.json", "package-lock.json")
+    ]
+    directory = CACHE / "firefox"
+    stamp = digest(lock_files)
+    if not is_fresh(directory, stamp):
+        begin(directory)
+        with step("Getting puppeteer-core"):
+            for path in lock_files:
+                shutil.copy(path, directory)
+            npm_install(directory)
+        finish(directory, stamp)
+    return directory
+
+
 def find_chromium() -> str | None:
     """Return the browser's path, or None where there is none."""
-    return next((path for name in _CHROMIUM_NAMES if (path := shutil.which(name))), None)
+    return _first_of(_CHROMIUM_NAMES)
+
+
+def find_firefox() -> str | None:
+    """Return the browser's path, or None where there is none."""
+    return _first_of(_FIREFOX_NAMES)
 
 
 def ensure_chromium() -> None:
@@ -104,16 +131,22 @@ def ensure_chromium() -> None:
             "The suites pyodide and tabs need Chromium and chromedriver on the PATH: install your system's\n"
             "packages for them. The others run without: python3 tests lint types js unit"
         )
-    command = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"]
+    packages = ["chromium", "chromium-driver"]
     if os.geteuid() != 0:
         raise SetupError(
-            f"The suites pyodide and tabs need Chromium: sudo {' '.join(command)}\n"
+            f"The suites pyodide and tabs need Chromium: sudo {' '.join([*_APT_INSTALL, *packages])}\n"
             "The others run without: python3 tests lint types js unit"
         )
-    with step("Installing Chromium with apt"):
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        run("apt-get", "update")
-        run(*command)
+    _apt_install("Chromium", packages)
+
+
+def ensure_firefox() -> None:
+    """Install Firefox where that can be done: as root on Debian. Its suite is skipped where there is none."""
+    if find_firefox() is None and _is_debian() and os.geteuid() == 0:
+        try:
+            _apt_install("Firefox", ["firefox-esr"])
+        except SetupError as error:
+            say(str(error))
 
 
 def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str | Path], Path]]:
@@ -156,6 +189,17 @@ def program(python: Path, module: str) -> list[str]:
     """Return the command line that runs a module's `main`, on the installed wheel."""
     start = f"import sys, webraft_web; sys.path.append({str(ROOT)!r}); from {module} import main"
     return [str(python), "-P", "-c", f"{start}; sys.exit(main(sys.argv[1:]))"]
+
+
+def _first_of(names: tuple[str, ...]) -> str | None:
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def _apt_install(what: str, packages: list[str]) -> None:
+    with _APT, step(f"Installing {what} with apt"):
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        run("apt-get", "update")
+        run(*_APT_INSTALL, *packages)
 
 
 def _is_debian() -> bool:
