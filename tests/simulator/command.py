@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
+import signal
 import sys
 import time
 from collections import Counter
@@ -59,6 +61,7 @@ def _run(options: argparse.Namespace) -> int:
                 _show(outcome, options)
             if outcome.verdict is not Verdict.OK:
                 _sum_up(explored, simulated_s, busy_s)
+                say(f"{explored['runs'] - 1} passed, 1 failed")
                 return EXIT_CODES[outcome.verdict]
             if time.monotonic() - shown_at >= PROGRESS_S:
                 shown_at = time.monotonic()
@@ -90,11 +93,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=1, help="the first seed, the next ones follow; 1")
     much = parser.add_mutually_exclusive_group()
-    much.add_argument("--minutes", type=float, help="for how long to begin new runs; without it, see --runs")
-    much.add_argument("--runs", type=int, default=1, help="how many seeds to run; 1")
-    parser.add_argument("--jobs", type=int, default=1, help="how many processes work at it; 1")
+    much.add_argument(
+        "--minutes", type=_minutes, help="for how long to begin new runs; without it, see --runs"
+    )
+    much.add_argument("--runs", type=_positive, default=1, help="how many seeds to run; 1")
+    parser.add_argument("--jobs", type=_positive, default=1, help="how many processes work at it; 1")
     parser.add_argument("--trace", action="store_true", help="print each run's last events, failed or not")
     return parser
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def _minutes(text: str) -> float:
+    if not 0 < (minutes := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time to search for")
+    return minutes
 
 
 def _outcomes(options: argparse.Namespace) -> Iterator[tuple[Outcome, float]]:
@@ -103,7 +120,8 @@ def _outcomes(options: argparse.Namespace) -> Iterator[tuple[Outcome, float]]:
     if options.jobs == 1:
         yield from map(_timed, seeds)
         return
-    with Pool(options.jobs) as pool:
+    # Ctrl-C is the parent's to handle: it ends the others.
+    with Pool(options.jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         # As many at a time as keep everybody busy: an endless sequence cannot be handed over whole.
         batch = 8 * options.jobs
         for first in count(options.seed, batch):
