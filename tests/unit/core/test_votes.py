@@ -192,3 +192,11 @@ def test_what_a_follower_holds_beyond_a_message_is_not_acknowledged() -> None:
     server = Server("a", stored(1, 1, 1))
     sent = server.step(AppendEntries("b", "a", 2, 1, 1, [command(2, 1)], 1))
     assert sent == [AppendEntriesResponse("a", "b", 2, True, 2)]
+
+
+def test_who_has_heard_the_leader_of_a_term_votes_for_nobody_else_in_it() -> None:
+    """Not even where its own vote was never given: that leader is elected (§3.4)."""
+    server = Server("a")
+    server.step(Heartbeat("b", "a", 2, 0))
+    assert server.raft.voted_for is None
+    assert server.step(RequestVote("c", "a", 2, 9, 1)) == [RequestVoteResponse("a", "c", 2, False)]
