@@ -151,6 +151,13 @@ def test_a_snapshot_is_acknowledged_only_once_it_is_durable() -> None:
     assert only(ready.messages, AppendEntriesResponse) == ready.messages != []
 
 
+def test_chunks_of_two_terms_are_never_put_together() -> None:
+    """The same server may lead again, and send another text for the same entry: it begins anew."""
+    server = Server("a")
+    server.step(chunk(0, "012"))
+    assert server.step(chunk(3, "345", term=2))[-1] == InstallSnapshotResponse("a", "b", 2, 9, 0)
+
+
 def test_chunks_are_put_together_in_order() -> None:
     """Each answer asks for what comes next; nothing is installed before the last (Fig. 5.3)."""
     server = Server("a")
