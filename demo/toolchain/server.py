@@ -21,6 +21,8 @@ class Server(ThreadingHTTPServer):
     Args:
         routes: URL prefixes, each ending in a slash, to directories; the longest that matches wins.
         port: 0 for any that is free.
+        caching: The rule for all but Pyodide. Of pages that may not be stored, browsers
+            keep none to go back to.
 
     Raises:
         SetupError: If the port is not to be had.
@@ -31,7 +33,8 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, routes: Mapping[str, Path], port: int = 0) -> None:
+    def __init__(self, routes: Mapping[str, Path], port: int = 0, *, caching: str = "no-store") -> None:
+        self.caching = caching
         self.routes = dict(sorted(routes.items(), key=lambda route: -len(route[0])))
         try:
             super().__init__((_HOST, port), _Handler)
@@ -81,7 +84,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         # Pyodide is large and rarely changes: the browser asks whether it did. The rest is small.
-        rule = "no-cache" if self.path.startswith("/pyodide/") else "no-store"
+        rule = "no-cache" if self.path.startswith("/pyodide/") else self.server.caching
         self.send_header("Cache-Control", rule)
         super().end_headers()
 

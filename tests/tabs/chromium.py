@@ -7,6 +7,7 @@ killed tabs do is the point here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -139,6 +140,13 @@ class Chromium:
                 raise TimeoutError(f"waited {DEADLINE_S:.0f} s for {what}")
             self._receive(deadline)
 
+    def attend(self, duration_s: float) -> None:
+        """Take in events for a while."""
+        deadline = time.monotonic() + duration_s
+        while time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                self._receive(deadline)
+
     def result(self, number: int, page: Page | None = None, timeout_s: float = DEADLINE_S) -> dict[str, Any]:
         """Wait for a command's answer.
 
@@ -179,6 +187,7 @@ class Page:
     Fields:
         log: What it wrote with `console.log`; of a page that was killed, what arrived before.
         problems: Errors and warnings in its console, and exceptions that nobody caught.
+        told: What it said through bindings, see `bind`.
         is_gone: Whether it was closed, crashed or killed.
     """
 
@@ -189,11 +198,16 @@ class Page:
         self._loads = 0
         self.log: list[str] = []
         self.problems: list[str] = []
+        self.told: list[str] = []
         self.is_gone = False
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a DevTools command to this page and return its result."""
         return self._browser.result(self._browser.send(method, self._session, **params), self)
+
+    def send(self, method: str, **params: Any) -> None:
+        """Send a DevTools command to this page and wait for nothing: a page that is busy answers late."""
+        self._browser.send(method, self._session, **params)
 
     def go(self, url: str) -> None:
         """Navigate, and wait for the `load` event."""
@@ -210,6 +224,10 @@ class Page:
     def before_load(self, script: str) -> None:
         """Run a script in every document of this page before its own scripts."""
         self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def bind(self, name: str) -> None:
+        """Give all documents of this page a function that takes a text, to be found in `told`."""
+        self.call("Runtime.addBinding", name=name)
 
     def start(self, expression: str) -> Running:
         """Begin to evaluate JavaScript; a promise is awaited by `Running.result`."""
@@ -281,6 +299,14 @@ class Page:
         """Bring this tab to the front of its window."""
         self.call("Page.bringToFront")
 
+    def minimise(self) -> None:
+        """Hide the page's whole window."""
+        self._set_window("minimized")
+
+    def restore(self) -> None:
+        """Show a minimised window again."""
+        self._set_window("normal")
+
     def pid(self) -> int:
         """Return the process id of this page's renderer, known by the processor time that it has used."""
         self.call("Performance.enable")
@@ -308,6 +334,8 @@ class Page:
         """Take note of an event."""
         if method == "Inspector.targetCrashed":
             self.is_gone = True
+        elif method == "Runtime.bindingCalled":
+            self.told.append(params["payload"])
         elif method == "Page.loadEventFired":
             self._loads += 1
         elif method == "Runtime.exceptionThrown":
@@ -319,6 +347,10 @@ class Page:
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             entry = params["entry"]
             self.problems.append(f"{entry['text']} {entry.get('url', '')}".strip())
+
+    def _set_window(self, state: str) -> None:
+        window = self._browser.call("Browser.getWindowForTarget", targetId=self.target)["windowId"]
+        self._browser.call("Browser.setWindowBounds", windowId=window, bounds={"windowState": state})
 
     def _is_closed(self) -> bool:
         targets = self._browser.call("Target.getTargets")["targetInfos"]

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import textwrap
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
-from demo.toolchain.progress import run
-from demo.toolchain.runtime import DEFAULT_VERSION, pyodide_dir
-from demo.toolchain.server import Server
-from demo.toolchain.wheels import wheels_dir
+from demo.toolchain.places import ROOT
 from tests.tabs.chromium import Chromium, Page, Running
-
-PAGES = Path(__file__).parent / "pages"
+from tests.tabs.serving import serve, tab_routes
 
 
 class PythonTab:
@@ -54,36 +48,18 @@ class Tabs:
         return [PythonTab(page) for page in pages]
 
 
-def _snapshot_dir() -> Path:
-    directory = CACHE / "snapshot"
-    script = PAGES / "snapshot.mjs"
-    stamp = digest([script], DEFAULT_VERSION)
-    if not is_fresh(directory, stamp):
-        begin(directory)
-        run("node", script, pyodide_dir(), directory / "memory")
-        finish(directory, stamp)
-    return directory
-
-
-def _serve(routes: dict[str, Path]) -> Iterator[str]:
-    with Server({"/pyodide/": pyodide_dir(), "/wheels/": wheels_dir(), **routes}) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.url
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
     """Return the address of a server with an empty page that runs Python."""
-    yield from _serve({"/": PAGES, "/snapshot/": _snapshot_dir()})
+    with serve(tab_routes()) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def demo_site() -> Iterator[str]:
     """Return the address of a server with the demo, as `python3 demo` serves it."""
-    yield from _serve({"/": ROOT / "demo" / "site"})
+    with serve({"/": ROOT / "demo" / "site"}) as url:
+        yield url
 
 
 @pytest.fixture

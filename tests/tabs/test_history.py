@@ -1,34 +1,19 @@
 """What real tabs see is linearizable: three of them use one document, and what they wrote down is checked.
 
-Each tab notes times by its own `performance.now()`, which runs evenly but begins
-anywhere: `performance.timeOrigin` comes from a wall clock that each process reads
-for itself, so that sums of the two agree between tabs only to a millisecond or so,
-and nobody vouches for that. Were one tab's times a little late, an operation would
-seem to come after another with which it overlapped, and a correct run be accused.
-
-So nothing here relies on it. This test's own clock is read before and after a tab
-is asked for its time, which bounds by how much the two differ, and the narrowest
-bounds of many such questions count; those from before and after the run are
-joined, in case clocks drift. What is left, with what browsers round their clocks
-by, is the history's uncertainty: two operations of different tabs count as one
-after the other only if they are further apart. What one tab did itself is in order
-without any of that. The verdict is then sound: if it says no, no clock is to blame.
-It may miss a stale read that is stale by less than the uncertainty.
+How their clocks are compared is told in `clocks`.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import tests.histories.visitor
 from demo.toolchain.places import CACHE
 from tests.histories.operation import Operation
 from tests.histories.recorder import History
+from tests.tabs.clocks import bounds_of_difference, joined
 
-QUESTIONS = 40
-ROUNDING_MS = 0.2  # browsers round to 0.1 ms, and may shift where they round
 OPERATIONS = 400
 HANG_MS = 4000  # others take over after a second
 KEPT = CACHE / "histories" / "tabs.jsonl"
@@ -49,25 +34,10 @@ def start_visit(tab, name: str, count: int):
     return tab.start(VISIT.format(name=name, count=count))
 
 
-def bounds_of_difference(page) -> tuple[float, float]:
-    """Return between which values the difference lies of this test's clock and a page's, in milliseconds."""
-    lowest, highest = float("-inf"), float("inf")
-    for _ in range(QUESTIONS):
-        before = time.monotonic() * 1000
-        there = page.js("performance.now()")
-        after = time.monotonic() * 1000
-        lowest = max(lowest, before - there - ROUNDING_MS)
-        highest = min(highest, after - there + ROUNDING_MS)
-    return lowest, highest
-
-
 def collect(opened, bounds) -> History:
     """Put what the tabs wrote down on one scale."""
     bounds = [
-        (min(lowest, before[0]), max(highest, before[1]))
-        for before, (lowest, highest) in zip(
-            bounds, (bounds_of_difference(tab.page) for tab in opened), strict=True
-        )
+        joined([before, bounds_of_difference(tab.page)]) for tab, before in zip(opened, bounds, strict=True)
     ]
     uncertainty = max((highest - lowest) / 2 for lowest, highest in bounds)
     history = History("document", uncertainty=uncertainty)
