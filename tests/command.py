@@ -46,6 +46,7 @@ Programs that take arguments of their own, such as --help:
   mutations    does the suite notice deliberate bugs?
   fuzz         hostile input, guided by coverage
   model        the TLA+ model of one server per browser
+  chaos        real tabs, killed, frozen, blocked and navigated from a seed
 """
 
 CHECKED = ("lint", "types", "js")
@@ -59,6 +60,7 @@ PROGRAMS = {
     "mutations": "tests.mutations.command",
     "fuzz": "tests.fuzz.command",
     "model": "tests.model.command",
+    "chaos": "tests.chaos.command",
 }
 """The modules whose `main` each of the programs is."""
 SEARCHES = (("simulate", "--minutes", "5", "--jobs", "2"), ("model",))
@@ -198,7 +200,7 @@ def _run_search(words: Sequence[str], python: Path) -> Tally:
 def _run_program(name: str, *arguments: str) -> int:
     """Run one of the programs in the tests' environment; returns its exit code."""
     try:
-        python = set_up(Plan(suites=["unit"]))
+        python = set_up(Plan(suites=["tabs" if name == "chaos" else "unit"]))
         start = setup.program(python, PROGRAMS[name])
     except SetupError as error:
         say(f"\n{error}\n")
