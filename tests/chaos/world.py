@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ PATIENCE_S: Final = 60.0
 """Whoever has not recovered by then never will."""
 
 _LISTEN_S: Final = 0.05
+_LAST_WORDS_S: Final = 0.3
 _DESCRIBE_WITHIN_S: Final = 10
 _SPIN: Final = """
 import time
@@ -135,8 +138,7 @@ class World:
         deadline = time.monotonic() + duration_s
         while True:
             self.browser.attend(min(_LISTEN_S, max(0, deadline - time.monotonic())))
-            for tab in (*self._tabs.values(), *self._ended):
-                self._take_in(tab)
+            self._take_in_all()
             if self.problems:
                 raise ChaosError(self.problems[0])
             for tab in self._tabs.values():
@@ -206,6 +208,10 @@ class World:
             page.start(f"runPython({json.dumps(_SPIN.format(seconds=action.spin_s))})")
 
     # What the tabs tell
+
+    def _take_in_all(self) -> None:
+        for tab in (*self._tabs.values(), *self._ended):
+            self._take_in(tab)
 
     def _take_in(self, tab: Tab) -> None:
         texts = tab.page.told[tab.read :]
@@ -291,7 +297,11 @@ class World:
         return entries
 
     def _restart(self) -> None:
-        self.listen(0)
+        # What a page has told is on its way through the browser, and would die with it.
+        for pid in self.browser.renderer_pids():
+            os.kill(pid, signal.SIGSTOP)
+        self.browser.attend(_LAST_WORDS_S)
+        self._take_in_all()
         for tab in list(self._tabs.values()):
             self._end(tab)
         self.browser.kill()
