@@ -3,6 +3,7 @@
 import pytest
 
 from webraft_web import _browser
+from webraft_web._browser import border, journal
 from webraft_web.core.errors import ConfigError, FencedError, StorageError
 
 
@@ -20,7 +21,7 @@ def test_outside_of_pyodide_it_can_be_imported_and_says_why_it_cannot_be_used(us
 )
 def test_every_module_of_the_glue_becomes_a_script(module):
     """Exports turn into the script's value, and no module syntax is left."""
-    script = _browser.as_script(_browser._glue_text(module), "x.js")
+    script = border.as_script(border.glue_text(module), "x.js")
     assert script.startswith("(() => {\n")
     assert script.endswith("//# sourceURL=x.js")
     assert "\nexport " not in script
@@ -30,7 +31,7 @@ def test_every_module_of_the_glue_becomes_a_script(module):
 def test_a_script_returns_what_the_module_exports():
     """Plain and async functions alike, and nothing else."""
     module = "export function a() {}\nfunction b() {}\nexport async function c() {}\n"
-    assert _browser.as_script(module, "x.js").splitlines() == [
+    assert border.as_script(module, "x.js").splitlines() == [
         "(() => {",
         "function a() {}",
         "function b() {}",
@@ -53,7 +54,7 @@ def test_a_script_returns_what_the_module_exports():
 )
 def test_a_failure_of_the_journal_says_what_to_do(failure, kind, says):
     """Names of IndexedDB's errors become this package's errors, with advice."""
-    error = _browser._journal_error("room", failure)
+    error = journal.journal_error("room", failure)
     assert type(error) is kind
     with pytest.raises(kind, match=f"journal 'room'.*{says}"):
         raise error
