@@ -8,16 +8,16 @@ handler has taken it. Its own file because nothing else waits for an application
 from __future__ import annotations
 
 import inspect
-import json
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from webraft_web.clock import Clock, Timer
 from webraft_web.core.entry import Configuration, Entry, EntryKind, Snapshot
-from webraft_web.core.errors import BadArgumentError, WebraftError
+from webraft_web.core.errors import BadArgumentError, RemoteProtocolError, WebraftError
 from webraft_web.core.ready import RefreshRequest
 from webraft_web.emitter import Listener, Listeners
+from webraft_web.json_text import clone, decode
 
 FIRST_PAUSE_MS: Final = 50
 LONGEST_PAUSE_MS: Final = 1000
@@ -25,9 +25,6 @@ ENTRIES_PER_TURN: Final = 256
 """After so many entries, or so long, the event loop gets its turn: timers and peers wait for it."""
 TURN_MS: Final = 8
 CHECK_TIME_EVERY: Final = 16
-
-_parse = json.loads
-
 
 Place = tuple[int, int]
 """Where in the log an application's state stands: term and index."""
@@ -207,13 +204,23 @@ class Application:
             self._on_yield(entry)
 
     def _offer(self, entry: Entry) -> None:
+        """Have all handlers apply an entry; skip one that cannot be read, alike everywhere."""
         listeners = self._listeners.of("apply")
         if not listeners:
             self._complete(entry.index)
             return
+        try:
+            command = decode(entry.data)
+        except ValueError as error:
+            # Only another program could propose it; to wait until it can be read would be for ever.
+            self._complete(entry.index)
+            report = f"skipped the command at index {entry.index}, which cannot be read: {error!s:.200}"
+            self._listeners.emit("error", RemoteProtocolError(report))
+            return
 
         def call(listener: Listener, *done: Callable[..., None]) -> Any:
-            return listener.call(_parse(entry.data), entry.index, *done)
+            # A copy at each try: a handler may change what it gets, and then fail.
+            return listener.call(clone(command), entry.index, *done)
 
         def over(_: list[Any]) -> None:
             self._current = None

@@ -6,6 +6,7 @@ import pytest
 
 from webraft_web.core.config import Config, FixedTimeouts
 from webraft_web.core.entry import Configuration, Entry, EntryKind, HardState, Snapshot
+from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import RefreshRequest, RestoredState
 from webraft_web.emitter import RAFT_EVENTS, Listeners
@@ -34,9 +35,12 @@ class Bench:
     def __init__(self):
         self.refreshes = []
         self.places = []
-        listeners = Listeners(RAFT_EVENTS)
-        listeners.add("apply", lambda _entry, _index, done: done(), once=False)
+        self.applied = []
+        self.errors = []
+        listeners = self.listeners = Listeners(RAFT_EVENTS)
+        listeners.add("apply", self._apply, once=False)
         listeners.add("refresh", self.refreshes.append, once=False)
+        listeners.add("error", self.errors.append, once=False)
         self.application = Application(
             listeners,
             StoppedClock(),
@@ -44,6 +48,10 @@ class Bench:
             on_yield=lambda _: None,
             on_refreshed=self.places.append,
         )
+
+    def _apply(self, entry, index, done):
+        self.applied.append((index, entry))
+        done()
 
 
 def command(index):
@@ -82,6 +90,29 @@ def test_what_is_done_while_progress_is_told_is_told_as_well():
 
     application.apply([command(1), command(2)], done)
     assert told == [2, 9]
+
+
+@pytest.mark.parametrize("data", ["", "{", "NaN", "9007199254740993", "[" * 100_000])
+def test_a_command_that_is_not_json_is_reported_and_holds_nothing_up(data):
+    """Whoever proposed it, the commands behind it are offered, and all are told as applied."""
+    bench = Bench()
+    bench.application.begin("cluster", None)
+    told = []
+    bench.application.apply([command(1), Entry(1, 2, data=data), command(3)], told.append)
+    assert bench.applied == [(1, "1"), (3, "3")]
+    assert told == [3]
+    (error,) = bench.errors
+    assert isinstance(error, RemoteProtocolError)
+    assert "index 2" in str(error)
+
+
+def test_what_one_handler_does_to_a_command_no_other_sees():
+    bench = Bench()
+    bench.listeners.add("apply", lambda entry, _index, done: (entry["list"].append(0), done()), once=False)
+    bench.listeners.add("apply", bench._apply, once=False)
+    bench.application.begin("cluster", None)
+    bench.application.apply([Entry(1, 1, data='{"list":[]}')], lambda _: None)
+    assert bench.applied == [(1, {"list": []}), (1, {"list": []})]
 
 
 @pytest.mark.parametrize(("applied", "index"), [(4, 3), (3, 3), (2, 0)])
