@@ -29,6 +29,7 @@ from webraft_web.core.role import Role
 from webraft_web.emitter import Emitter
 from webraft_web.json_text import to_json_text
 from webraft_web.node_instance import NodeInstance
+from webraft_web.server.application import Application
 from webraft_web.server.correspondence import Correspondence
 from webraft_web.server.links import Links
 from webraft_web.server.own_time import OwnTime
@@ -102,17 +103,18 @@ class RaftInterface(Emitter):
         self._correspondence = Correspondence(
             own_time, self._links.write, self._report, self._on_changed, self._links.close
         )
+        application = Application(self._listeners, own_time)
         self._server = Server(
             address,
             member_list,
             MemoryStorage() if storage is None else storage,
             own_time,
             timeouts,
-            self._listeners,
+            application,
             self._correspondence,
         )
         self._correspondence.server = self._server
-        self._listeners.on_changed = self._server.handlers_changed
+        self._listeners.on_changed = application.listeners_changed
         own_time.call_soon(lambda: self._start(member_list or []))
 
     def _start(self, members: Iterable[str]) -> None:

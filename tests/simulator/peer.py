@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tests.simulator.place import Host, Place, SwarmTimeouts, WatchedStorage
 from tests.simulator.properties import Properties
@@ -20,6 +20,7 @@ from webraft_web.core.message import Message
 from webraft_web.core.raft import Raft
 from webraft_web.driver import Driver
 from webraft_web.emitter import RAFT_EVENTS, Listeners
+from webraft_web.server.application import Application
 from webraft_web.server.correspondence import Correspondence
 from webraft_web.server.own_time import OwnTime
 from webraft_web.server.server import Server
@@ -27,7 +28,6 @@ from webraft_web.storage.indexed_db import JournalStorage
 
 if TYPE_CHECKING:
     from tests.simulator.peer_cluster import PeerCluster
-    from webraft_web.server.timeouts import OverridableTimeouts
 
 
 class Shelf:
@@ -83,8 +83,8 @@ class PeerHost(Host):
             None,
             WatchedStorage(self, JournalStorage(peer.disk.open(self), runner=name, strict=True)),
             time,
-            cast("OverridableTimeouts", SwarmTimeouts(self.cluster)),
-            listeners,
+            SwarmTimeouts(self.cluster),
+            Application(listeners, time),
             _CrashingOutlet(self),
         )
 

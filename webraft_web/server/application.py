@@ -13,11 +13,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from webraft_web.clock import Clock, Timer
-from webraft_web.core.entry import Configuration, Entry, EntryKind, Snapshot
+from webraft_web.core.entry import Entry, EntryKind, Snapshot
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError, WebraftError
+from webraft_web.core.raft import Raft
 from webraft_web.core.ready import RefreshRequest
+from webraft_web.driver.applier import StateMachine
 from webraft_web.emitter import Listener, Listeners
 from webraft_web.json_text import clone, decode
+from webraft_web.server.machine import Notices, Place
 
 FIRST_PAUSE_MS: Final = 50
 LONGEST_PAUSE_MS: Final = 1000
@@ -26,12 +29,9 @@ ENTRIES_PER_TURN: Final = 256
 TURN_MS: Final = 8
 CHECK_TIME_EVERY: Final = 16
 
-Place = tuple[int, int]
-"""Where in the log an application's state stands: term and index."""
-
 
 class Application:
-    """The application's handlers as a state machine (see `driver.StateMachine`).
+    """The application's handlers as a state machine (see `LastingMachine`).
 
     It outlives the driver: a server that was removed and added again goes on
     where it was, so that handlers are not offered entries twice.
@@ -39,27 +39,14 @@ class Application:
     Args:
         listeners: Those of `apply` and `refresh` take part; those of `updated` are told.
         clock: For back-offs.
-        on_configuration: Called with every committed configuration, in order.
-        on_yield: Called with a YIELD entry, after everything before it was applied.
-        on_refreshed: Called with what the `refresh` handlers answered.
     """
 
-    def __init__(
-        self,
-        listeners: Listeners,
-        clock: Clock,
-        *,
-        on_configuration: Callable[[Configuration], None],
-        on_yield: Callable[[Entry], None],
-        on_refreshed: Callable[[Place], None],
-    ) -> None:
+    def __init__(self, listeners: Listeners, clock: Clock) -> None:
         self.completed = 0
         """Everything up to this index is applied."""
         self._listeners = listeners
         self._clock = clock
-        self._on_configuration = on_configuration
-        self._on_yield = on_yield
-        self._on_refreshed = on_refreshed
+        self._notices: Notices
         self._cluster_id: str | None = None
         self._queue: deque[Entry] = deque()
         self._queued_to = 0
@@ -75,14 +62,11 @@ class Application:
         self._is_working = False
         self._turn_timer = clock.timer(self._work)
 
-    def begin(self, cluster_id: str, snapshot: Snapshot | None) -> None:
-        """Prepare for a new driver: go on in the same cluster, or forget everything about another.
+    def serve(self, notices: Notices) -> None:
+        self._notices = notices
 
-        Args:
-            cluster_id: The cluster whose entries will come.
-            snapshot: What stands in the store in place of the first entries: the
-                application is asked to bring itself there before any entry is applied.
-        """
+    def begin(self, cluster_id: str, raft: Raft, snapshot: Snapshot | None) -> StateMachine:
+        # The application is asked to bring itself to a snapshot before any entry is applied.
         self._report = None
         self._asked_to = self._reported = 0
         self._is_held = False
@@ -92,6 +76,7 @@ class Application:
             self.completed = self._queued_to = self._refreshed_index = 0
         if snapshot is not None and snapshot.last_index > self.completed:
             self._bring_to(snapshot)
+        return _Compactable(self, raft)
 
     def stop(self) -> None:
         """Call no handler any more, and take no answer of those that were called."""
@@ -107,7 +92,6 @@ class Application:
         self._postponed = None
 
     def hold(self) -> None:
-        """Apply nothing more until the next `begin`: what follows in this log is void."""
         self._is_held = True
 
     def listeners_changed(self) -> None:
@@ -150,7 +134,7 @@ class Application:
 
         def answered(place: Place) -> None:
             self._refreshed_index = place[1]
-            self._on_refreshed(place)
+            self._notices.refreshed(place)
 
         self._ask_to_refresh((request.last_term, request.last_index), answered)
 
@@ -198,10 +182,10 @@ class Application:
         self.completed = entry.index
         if entry.kind is EntryKind.CONFIGURATION:
             assert entry.configuration is not None
-            self._on_configuration(entry.configuration)
+            self._notices.configuration_applied(entry.configuration)
         elif entry.kind is EntryKind.YIELD:
             self._report_progress()
-            self._on_yield(entry)
+            self._notices.yield_applied(entry)
 
     def _offer(self, entry: Entry) -> None:
         """Have all handlers apply an entry; skip one that cannot be read, alike everywhere."""
@@ -286,6 +270,33 @@ class Application:
         while self._report is not None and min(self.completed, self._asked_to) > self._reported:
             self._reported = min(self.completed, self._asked_to)
             self._report(self._reported)
+
+
+class _Compactable:
+    """The application as a state machine whose leader spares its followers a refresh.
+
+    While a follower answers, what it still lacks is kept: to refresh is dear.
+    """
+
+    def __init__(self, application: Application, raft: Raft) -> None:
+        self.apply = application.apply
+        self.restore = application.restore
+        self.refresh = application.refresh
+        self.take_snapshot = application.take_snapshot
+        self._application = application
+        self._raft = raft
+
+    def may_compact_to(self) -> int:
+        index = self._application.may_compact_to()
+        leadership = self._raft.leadership
+        if leadership is not None:
+            matches = [peer.match_index for peer in leadership.progress.values() if peer.is_recently_active]
+            index = min([index, *matches])
+        # An application knows commands only: of another index it could never say that it stands there.
+        log = self._raft.log
+        while index >= log.first_index and log.entries_from(index, 1)[0].kind is not EntryKind.COMMAND:
+            index -= 1
+        return index
 
 
 class _Round:

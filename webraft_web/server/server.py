@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from webraft_web.clock import Clock
-from webraft_web.core.config import Config
+from webraft_web.core.config import Config, Timeouts
 from webraft_web.core.entry import (
     Committed,
     Configuration,
@@ -35,11 +35,9 @@ from webraft_web.core.raft import Raft
 from webraft_web.core.ready import RestoredState
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
-from webraft_web.emitter import Listeners
-from webraft_web.server.application import Application, Place
 from webraft_web.server.founding import Acquaintances, Founding
+from webraft_web.server.machine import LastingMachine, Place
 from webraft_web.server.pending import PendingProposals, Settled
-from webraft_web.server.timeouts import OverridableTimeouts
 from webraft_web.storage.base import Batch, Identity, Storage, StoredState
 
 CHOSEN = "!"
@@ -67,6 +65,22 @@ class Outlet(Protocol):
         """Learn that `deadline_ms` may have changed."""
 
 
+class ServerOptions(NamedTuple):
+    """What differs between kinds of servers.
+
+    Fields:
+        max_voters: The leader promotes while there are fewer voters; None for no limit.
+        compact_after_entries: See `Driver`.
+    """
+
+    max_voters: int | None = None
+    compact_after_entries: int = 10_000
+
+
+OPEN_MEMBERSHIP: Final = ServerOptions()
+"""Whoever is linked with the leader becomes a voter."""
+
+
 class Server:
     """One address's server, from `start` to `close`.
 
@@ -76,8 +90,9 @@ class Server:
         storage: What it must not forget.
         clock: Where time comes from.
         timeouts: Its waits.
-        listeners: The application's handlers.
+        machine: What committed entries are applied to.
         outlet: Who carries messages and hears of changes.
+        options: What differs between kinds of servers.
     """
 
     def __init__(
@@ -86,9 +101,10 @@ class Server:
         members: Sequence[str] | None,
         storage: Storage,
         clock: Clock,
-        timeouts: OverridableTimeouts,
-        listeners: Listeners,
+        timeouts: Timeouts,
+        machine: LastingMachine,
         outlet: Outlet,
+        options: ServerOptions = OPEN_MEMBERSHIP,
     ) -> None:
         self.identity = Identity(address or _random_id(), _random_id())
         self.driver: Driver | None = None
@@ -109,18 +125,14 @@ class Server:
         self._clock = clock
         self._timeouts = timeouts
         self._outlet = outlet
+        self._options = options
         self._pending = PendingProposals()
         self._yielding: list[Callable[[WebraftError | None], None]] = []
         self._was_told_to_campaign = False
         """The next election is not for want of a leader."""
         self._committed_configuration = Configuration()
-        self._application = Application(
-            listeners,
-            clock,
-            on_configuration=self._on_configuration,
-            on_yield=self._on_yield,
-            on_refreshed=self._on_refreshed,
-        )
+        self._machine = machine
+        machine.serve(self)
         self._dissolve_due_ms: int | None = None
 
     # What it is
@@ -153,11 +165,7 @@ class Server:
 
     @property
     def last_applied(self) -> int:
-        return self._application.completed
-
-    def handlers_changed(self) -> None:
-        """Look again whom the application still lets be waited for."""
-        self._application.listeners_changed()
+        return self._machine.completed
 
     # Its life
 
@@ -192,7 +200,7 @@ class Server:
         """End the present life, make the next one durable, and begin it: the only way from one to another."""
         self.is_ready = False
         self._dissolve_due_ms = None
-        self._application.hold()
+        self._machine.hold()
         driver, self.driver = self.driver, None
         error = OutcomeUnknownError("this server was removed from its cluster before the outcome was known")
         self._pending.end_life(error)
@@ -251,19 +259,21 @@ class Server:
         config = Config(
             self.server_id,
             self._timeouts,
+            max_voters=self._options.max_voters,
             mend_after_ms=max(MIN_MEND_MS, 5 * patience_ms),
             demote_after_ms=max(MIN_DEMOTE_MS, 20 * patience_ms),
         )
         raft = Raft(config, RestoredState(stored.hard_state, stored.snapshot, tuple(stored.entries)), now_ms)
-        self._application.begin(cluster_id, stored.snapshot)
+        machine = self._machine.begin(cluster_id, raft, stored.snapshot)
         self.driver = Driver(
             raft,
             self._storage,
             self._clock,
-            machine=_Compactable(self._application, raft),
+            machine=machine,
             send=self._outlet.send,
             on_batch=self._on_batch,
             on_stopped=self._fail,
+            compact_after_entries=self._options.compact_after_entries,
         )
 
     def _on_batch(self) -> None:
@@ -285,7 +295,7 @@ class Server:
         self.over = error
         self.is_ready = False
         self.founding = None
-        self._application.stop()
+        self._machine.stop()
         driver, self.driver = self.driver, None
         if driver is None:
             self._storage.close()
@@ -384,14 +394,15 @@ class Server:
 
     # What was committed
 
-    def _on_configuration(self, configuration: Configuration) -> None:
+    def configuration_applied(self, configuration: Configuration) -> None:
+        """Remember who was removed; if it was this server, begin anew."""
         before, self._committed_configuration = self._committed_configuration, configuration
         gone = set(before.servers) - set(configuration.servers)
         self.retired.update(dict.fromkeys(sorted(gone)))
         if self.server_id in gone:
             self.start_afresh(may_found=False)
 
-    def _on_yield(self, entry: Entry) -> None:
+    def yield_applied(self, entry: Entry) -> None:
         """Dissolve this cluster, unless a command came before: then everybody goes on."""
         assert self.driver is not None, "entries are applied by a driver"
         raft = self.driver.raft
@@ -400,7 +411,7 @@ class Server:
             return
         dissolved = [one for one in self.identity.dissolved if one != cluster_id]
         self.identity = self.identity._replace(dissolved=(*dissolved, cluster_id)[-MAX_DISSOLVED:])
-        self._application.hold()
+        self._machine.hold()
         is_last = raft.configuration.servers == (self.server_id,)
         is_leading = raft.role is Role.LEADER and not is_last
         self.is_dissolving = True
@@ -418,36 +429,10 @@ class Server:
         for settled in yielding:
             settled(error)
 
-    def _on_refreshed(self, place: Place) -> None:
+    def refreshed(self, place: Place) -> None:
+        """Pass on where the application has brought itself."""
         if self.driver is not None:
             self.driver.refreshed(*place)
-
-
-class _Compactable:
-    """The application as a state machine whose leader spares its followers a refresh.
-
-    While a follower answers, what it still lacks is kept: to refresh is dear.
-    """
-
-    def __init__(self, application: Application, raft: Raft) -> None:
-        self.apply = application.apply
-        self.restore = application.restore
-        self.refresh = application.refresh
-        self.take_snapshot = application.take_snapshot
-        self._application = application
-        self._raft = raft
-
-    def may_compact_to(self) -> int:
-        index = self._application.may_compact_to()
-        leadership = self._raft.leadership
-        if leadership is not None:
-            matches = [peer.match_index for peer in leadership.progress.values() if peer.is_recently_active]
-            index = min([index, *matches])
-        # An application knows commands only: of another index it could never say that it stands there.
-        log = self._raft.log
-        while index >= log.first_index and log.entries_from(index, 1)[0].kind is not EntryKind.COMMAND:
-            index -= 1
-        return index
 
 
 def yield_data(cluster_id: str, *, is_chosen: bool) -> str:

@@ -10,8 +10,7 @@ from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import RefreshRequest, RestoredState
 from webraft_web.emitter import RAFT_EVENTS, Listeners
-from webraft_web.server.application import Application
-from webraft_web.server.server import _Compactable
+from webraft_web.server.application import Application, _Compactable
 
 ALONE = Configuration(("i@a",))
 
@@ -41,13 +40,11 @@ class Bench:
         listeners.add("apply", self._apply, once=False)
         listeners.add("refresh", self.refreshes.append, once=False)
         listeners.add("error", self.errors.append, once=False)
-        self.application = Application(
-            listeners,
-            StoppedClock(),
-            on_configuration=lambda _: None,
-            on_yield=lambda _: None,
-            on_refreshed=self.places.append,
-        )
+        self.application = Application(listeners, StoppedClock())
+        self.application.serve(self)
+
+    def refreshed(self, place):
+        self.places.append(place)
 
     def _apply(self, entry, index, done):
         self.applied.append((index, entry))
@@ -65,7 +62,7 @@ def snapshot(index):
 def test_a_refresh_that_is_asked_for_while_catching_up_with_the_store_is_not_forgotten():
     """What the store lacks is fetched first; the leader asks only once for what it lacks itself."""
     bench = Bench()
-    bench.application.begin("cluster", snapshot(5))
+    bench.application.begin("cluster", None, snapshot(5))
     bench.application.refresh(RefreshRequest(9, 1))
     assert len(bench.refreshes) == 1
     bench.refreshes.pop()(1, 5)
@@ -78,7 +75,7 @@ def test_what_is_done_while_progress_is_told_is_told_as_well():
     """Whoever is told may hand over a snapshot that the application already stands at."""
     bench = Bench()
     application = bench.application
-    application.begin("cluster", None)
+    application.begin("cluster", None, None)
     application.refresh(RefreshRequest(9, 1))
     bench.refreshes.pop()(1, 9)
     told = []
@@ -96,7 +93,7 @@ def test_what_is_done_while_progress_is_told_is_told_as_well():
 def test_a_command_that_is_not_json_is_reported_and_holds_nothing_up(data):
     """Whoever proposed it, the commands behind it are offered, and all are told as applied."""
     bench = Bench()
-    bench.application.begin("cluster", None)
+    bench.application.begin("cluster", None, None)
     told = []
     bench.application.apply([command(1), Entry(1, 2, data=data), command(3)], told.append)
     assert bench.applied == [(1, "1"), (3, "3")]
@@ -110,7 +107,7 @@ def test_what_one_handler_does_to_a_command_no_other_sees():
     bench = Bench()
     bench.listeners.add("apply", lambda entry, _index, done: (entry["list"].append(0), done()), once=False)
     bench.listeners.add("apply", bench._apply, once=False)
-    bench.application.begin("cluster", None)
+    bench.application.begin("cluster", None, None)
     bench.application.apply([Entry(1, 1, data='{"list":[]}')], lambda _: None)
     assert bench.applied == [(1, {"list": []}), (1, {"list": []})]
 
@@ -127,6 +124,6 @@ def test_a_log_is_cut_at_a_command(applied, index):
     )
     raft = Raft(Config("i@a", FixedTimeouts()), RestoredState(HardState(1, None, 4), None, entries), 0)
     application = bench.application
-    application.begin("cluster", None)
+    application.begin("cluster", None, None)
     application.apply(entries[:applied], lambda _: None)
     assert _Compactable(application, raft).may_compact_to() == index
