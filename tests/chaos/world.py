@@ -15,7 +15,8 @@ from typing import Any, Final
 from tests.chaos.gaps import Mark
 from tests.chaos.records import Visit
 from tests.chaos.schedule import TAKING_AWAY, Action
-from tests.tabs.chromium import Chromium, Page, PageError, PageGoneError
+from tests.tabs.browser import PageError, PageGoneError
+from tests.tabs.chromium import Chromium, Page
 from tests.tabs.clocks import bounds_of_difference, now_ms
 
 PATIENCE_S: Final = 60.0

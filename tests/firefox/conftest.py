@@ -9,9 +9,9 @@ import pytest
 
 from tests.firefox.firefox import Firefox
 from tests.setup import find_firefox
-from tests.tabs.conftest import Tabs, site
+from tests.tabs.conftest import site, tabs
 
-__all__ = ["site"]
+__all__ = ["site", "tabs"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,9 +26,3 @@ def browser(tmp_path: Path) -> Iterator[Firefox]:
     firefox = Firefox(tmp_path / "profile")
     yield firefox
     firefox.kill()
-
-
-@pytest.fixture
-def tabs(browser: Firefox, site: str) -> Tabs:
-    """Return what opens tabs that run Python."""
-    return Tabs(browser, site)

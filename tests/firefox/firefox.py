@@ -15,13 +15,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tests.setup import find_firefox, puppeteer_dir
-from tests.tabs.chromium import DEADLINE_S, PageError, PageGoneError, wait_until
+from tests.tabs import browser as driven
+from tests.tabs.browser import DEADLINE_S, PageError, PageGoneError, Running, wait_until
 
 _DRIVER = Path(__file__).with_name("driver.mjs")
 _BROWSER = 0
@@ -32,7 +32,7 @@ _PREFERENCES = {
 }
 
 
-class Firefox:
+class Firefox(driven.Browser["Page"]):
     """One browser process with a profile of its own.
 
     Args:
@@ -41,14 +41,11 @@ class Firefox:
     """
 
     def __init__(self, profile: Path, **preferences: Any) -> None:
-        self.profile = profile
+        super().__init__(profile)
         self._preferences = {**_PREFERENCES, **preferences}
         self._driver: subprocess.Popen[str] | None = None
         self._pid = 0
         self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._last_id = _STARTED
-        self._answers: dict[int, dict[str, Any]] = {}
-        self._pages: dict[int, Page] = {}
         self.start()
 
     def start(self) -> None:
@@ -74,17 +71,6 @@ class Firefox:
         self._answers.clear()
         self._pages.clear()
         self._pid = self.result(_STARTED)
-
-    def open(self, url: str, *, new_window: bool = True) -> Page:
-        """Open a page and wait until it has loaded.
-
-        Args:
-            url: Where to go.
-            new_window: A window of its own stays visible; a tab hides the one before it.
-        """
-        page = self.blank(new_window=new_window)
-        page.go(url)
-        return page
 
     def blank(self, *, new_window: bool = True) -> Page:
         """Open an empty page."""
@@ -119,14 +105,6 @@ class Firefox:
         self._driver.stdin.flush()
         return self._last_id
 
-    def listen(self, until: Callable[[], bool], what: str) -> None:
-        """Take in events until something is so."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not until():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"waited {DEADLINE_S:.0f} s for {what}")
-            self._receive(deadline)
-
     def result(self, number: int, page: Page | None = None, timeout_s: float = DEADLINE_S) -> Any:
         """Wait for a call's value.
 
@@ -134,15 +112,10 @@ class Firefox:
             PageError: If it failed.
             PageGoneError: If `page` is gone, so that none will come.
         """
-        deadline = time.monotonic() + timeout_s
-        while number not in self._answers:
-            if page is not None and page.is_gone:
-                raise PageGoneError(page.number)
-            self._receive(deadline)
-        answer = self._answers.pop(number)
+        answer = self._answer(number, page, timeout_s)
         if "error" in answer:
             if page is not None and page.is_gone:
-                raise PageGoneError(page.number)  # Firefox tries again in whatever stands in its place
+                raise PageGoneError(page.name)  # Firefox tries again in whatever stands in its place
             raise PageError(answer["error"])
         return answer.get("value")
 
@@ -159,21 +132,13 @@ class Firefox:
             page.hear(message["event"], message["text"])
 
 
-class Page:
-    """One tab, by its number in the driver.
-
-    Fields:
-        log: What it wrote with `console.log`; of a page that was killed, what arrived before.
-        problems: Errors and warnings in its console, and exceptions that nobody caught.
-        is_gone: Whether it was closed or killed.
-    """
+class Page(driven.Page):
+    """One tab, by its number in the driver."""
 
     def __init__(self, browser: Firefox, number: int) -> None:
+        super().__init__(f"tab {number}")
         self._browser = browser
         self.number = number
-        self.log: list[str] = []
-        self.problems: list[str] = []
-        self.is_gone = False
 
     def go(self, url: str) -> None:
         """Navigate, and wait for the `load` event."""
@@ -199,19 +164,8 @@ class Page:
             f"(async () => (0, eval)({json.dumps(expression)}))()"
             ".catch((error) => { throw new Error(String(error)); })"
         )
-        return Running(self._browser, self, self._browser.send(self.number, "evaluate", script))
-
-    def js(self, expression: str) -> Any:
-        """Evaluate JavaScript, await a promise, and return the value.
-
-        Raises:
-            PageError: If it throws.
-        """
-        return self.start(expression).result()
-
-    def wait_for(self, expression: str, timeout_s: float = DEADLINE_S) -> Any:
-        """Return the first truthy value of a JavaScript expression."""
-        return wait_until(lambda: self.js(expression), expression, timeout_s)
+        call = self._browser.send(self.number, "evaluate", script)
+        return Running(lambda timeout_s: self._browser.result(call, self, timeout_s))
 
     def pid(self) -> int:
         """Return the process id of this tab's process, known by a title that no other tab has."""
@@ -240,24 +194,6 @@ class Page:
             self.problems.append(text)
         else:
             self.log.append(text)
-
-
-class Running:
-    """A JavaScript expression under way in a page."""
-
-    def __init__(self, browser: Firefox, page: Page, number: int) -> None:
-        self._browser = browser
-        self._page = page
-        self._number = number
-
-    def result(self, timeout_s: float = DEADLINE_S) -> Any:
-        """Wait for the value.
-
-        Raises:
-            PageError: If the expression threw.
-            PageGoneError: If the page is gone before it had one.
-        """
-        return self._browser.result(self._number, self._page, timeout_s)
 
 
 def _pump(driver: subprocess.Popen[str], messages: queue.SimpleQueue[dict[str, Any] | None]) -> None:

@@ -20,11 +20,11 @@ from __future__ import annotations
 import os
 import signal
 
-from tests.tabs.chromium import wait_until
 from tests.tabs.conftest import PythonTab
 from tests.tabs.test_room import (
     JOIN,
     WRITE,
+    check_that_it_gives_way,
     join,
     runner_of,
     test_a_document_outlives_all_its_tabs,
@@ -88,10 +88,4 @@ def test_a_stopped_running_tab_is_replaced_and_fenced_off(tabs) -> None:
         assert other.python("doc.status()['runner'] == doc.status()['tab']")
     finally:
         os.kill(pid, signal.SIGCONT)
-    runner.python(WRITE.format(name="woken", count=5))
-    log = other.python("(await doc.read())['log']")
-    assert sorted(log) == sorted(f"{name}-{n}" for name in ("other", "woken") for n in range(5))
-    wait_until(
-        lambda: runner.python("doc.status()['role']") == "observer",
-        "the woken tab to see that it was replaced",
-    )
+    check_that_it_gives_way(runner, other)

@@ -7,33 +7,24 @@ killed tabs do is the point here.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import websocket
 
 from tests.setup import CHROMIUM_FLAGS, find_chromium
+from tests.tabs import browser as driven
+from tests.tabs.browser import DEADLINE_S, PageError, Running, wait_until
 
-DEADLINE_S = 60.0
 _PROCESSOR_TIME_SLACK_S = 0.025
 
 
-class PageError(Exception):
-    """Code run in a page failed; the text is what the page said."""
-
-
-class PageGoneError(Exception):
-    """The page was killed, crashed or closed while something was asked of it."""
-
-
-class Chromium:
+class Chromium(driven.Browser["Page"]):
     """One browser process with a profile of its own.
 
     Args:
@@ -42,13 +33,10 @@ class Chromium:
     """
 
     def __init__(self, profile: Path, *flags: str) -> None:
-        self.profile = profile
+        super().__init__(profile)
         self._flags = flags
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: websocket.WebSocket | None = None
-        self._last_id = 0
-        self._answers: dict[int, dict[str, Any]] = {}
-        self._pages: dict[str, Page] = {}
         self.start()
 
     def start(self) -> None:
@@ -82,17 +70,6 @@ class Chromium:
         )
         self._answers.clear()
         self._pages.clear()
-
-    def open(self, url: str, *, new_window: bool = True) -> Page:
-        """Open a page and wait until it has loaded.
-
-        Args:
-            url: Where to go.
-            new_window: A window of its own stays visible; a tab hides the one before it.
-        """
-        page = self.blank(new_window=new_window)
-        page.go(url)
-        return page
 
     def blank(self, *, new_window: bool = True) -> Page:
         """Open an empty page, for what has to be set up before anything loads."""
@@ -132,33 +109,13 @@ class Chromium:
         self._socket.send(json.dumps(message))
         return self._last_id
 
-    def listen(self, until: Callable[[], bool], what: str) -> None:
-        """Take in events until something is so."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not until():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"waited {DEADLINE_S:.0f} s for {what}")
-            self._receive(deadline)
-
-    def attend(self, duration_s: float) -> None:
-        """Take in events for a while."""
-        deadline = time.monotonic() + duration_s
-        while time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError):
-                self._receive(deadline)
-
     def result(self, number: int, page: Page | None = None, timeout_s: float = DEADLINE_S) -> dict[str, Any]:
         """Wait for a command's answer.
 
         Raises:
             PageGoneError: If `page` is gone, so that none will come.
         """
-        deadline = time.monotonic() + timeout_s
-        while number not in self._answers:
-            if page is not None and page.is_gone:
-                raise PageGoneError(page.target)
-            self._receive(deadline)
-        answer = self._answers.pop(number)
+        answer = self._answer(number, page, timeout_s)
         if "error" in answer:
             raise PageError(answer["error"]["message"])
         result: dict[str, Any] = answer["result"]
@@ -181,25 +138,20 @@ class Chromium:
             page.hear(message["method"], message["params"])
 
 
-class Page:
+class Page(driven.Page):
     """One tab, by its DevTools session.
 
     Fields:
-        log: What it wrote with `console.log`; of a page that was killed, what arrived before.
-        problems: Errors and warnings in its console, and exceptions that nobody caught.
         told: What it said through bindings, see `bind`.
-        is_gone: Whether it was closed, crashed or killed.
     """
 
     def __init__(self, browser: Chromium, target: str, session: str) -> None:
+        super().__init__(target)
         self._browser = browser
         self.target = target
         self._session = session
         self._loads = 0
-        self.log: list[str] = []
-        self.problems: list[str] = []
         self.told: list[str] = []
-        self.is_gone = False
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a DevTools command to this page and return its result."""
@@ -239,19 +191,7 @@ class Page:
             returnByValue=True,
             userGesture=True,
         )
-        return Running(self._browser, self, number)
-
-    def js(self, expression: str) -> Any:
-        """Evaluate JavaScript, await a promise, and return the value.
-
-        Raises:
-            PageError: If it throws.
-        """
-        return self.start(expression).result()
-
-    def wait_for(self, expression: str, timeout_s: float = DEADLINE_S) -> Any:
-        """Return the first truthy value of a JavaScript expression."""
-        return wait_until(lambda: self.js(expression), expression, timeout_s)
+        return Running(lambda timeout_s: _value(self._browser.result(number, self, timeout_s)))
 
     def click(self, selector: str) -> None:
         """Click an element as a mouse would, in its middle."""
@@ -362,42 +302,15 @@ class Page:
         )
 
 
-class Running:
-    """A JavaScript expression under way in a page."""
-
-    def __init__(self, browser: Chromium, page: Page, number: int) -> None:
-        self._browser = browser
-        self._page = page
-        self._number = number
-
-    def result(self, timeout_s: float = DEADLINE_S) -> Any:
-        """Wait for the value.
-
-        Raises:
-            PageError: If the expression threw.
-            PageGoneError: If the page is gone before it had one.
-        """
-        answer = self._browser.result(self._number, self._page, timeout_s)
-        if "exceptionDetails" in answer:
-            raise PageError(_exception_text(answer["exceptionDetails"]))
-        return answer["result"].get("value")
-
-
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = DEADLINE_S) -> Any:
-    """Return the first truthy value of `condition`, asked again and again."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout_s:.0f} s for {what}")
-        time.sleep(0.02)
-
-
 def _processor_time_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # in user and in system mode
+
+
+def _value(answer: dict[str, Any]) -> Any:
+    if "exceptionDetails" in answer:
+        raise PageError(_exception_text(answer["exceptionDetails"]))
+    return answer["result"].get("value")
 
 
 def _exception_text(details: dict[str, Any]) -> str:

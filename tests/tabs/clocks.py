@@ -23,7 +23,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from tests.tabs.chromium import Page
+from tests.tabs.browser import Page
 
 QUESTIONS = 40
 ROUNDING_MS = 0.2  # browsers round to 0.1 ms, and may shift where they round

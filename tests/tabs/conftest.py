@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from demo.toolchain.places import ROOT
-from tests.tabs.chromium import Chromium, Page, Running
+from tests.tabs.browser import Browser, Page, Running
+from tests.tabs.chromium import Chromium
 from tests.tabs.serving import serve, tab_routes
 
 
@@ -34,7 +35,7 @@ class PythonTab:
 class Tabs:
     """A browser and the site it visits: `open()` gives tabs that run Python."""
 
-    def __init__(self, browser: Chromium, url: str) -> None:
+    def __init__(self, browser: Browser[Any], url: str) -> None:
         self.browser = browser
         self.url = url
 
@@ -71,6 +72,6 @@ def browser(tmp_path: Path) -> Iterator[Chromium]:
 
 
 @pytest.fixture
-def tabs(browser: Chromium, site: str) -> Tabs:
+def tabs(browser: Browser[Any], site: str) -> Tabs:
     """Return what opens tabs that run Python."""
     return Tabs(browser, site)

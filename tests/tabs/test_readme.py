@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.readme import python_block
-from tests.tabs.chromium import wait_until
+from tests.tabs.browser import wait_until
 
 ADDRESSES = ["tab-1", "tab-2", "tab-3"]
 
