@@ -23,7 +23,7 @@ from webraft_web.core.errors import (
     WebraftError,
 )
 from webraft_web.core.raft import Raft
-from webraft_web.core.ready import RefreshRequest, RestoredState
+from webraft_web.core.ready import Feed, RefreshRequest, RestoredState
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
 from webraft_web.site.cluster import first_batch, found_cluster, mint_cluster
@@ -36,6 +36,9 @@ from webraft_web.storage.journal import JournalStore
 from webraft_web.storage.memory import MemoryStorage
 
 BEAT_MS: Final = 200
+GATHER_MS: Final = 5
+"""How long a tab that lacks something waits for others: what one lost, most lost, and one text serves all."""
+
 MAX_FEED_SIZE: Final = 1024 * 1024
 DOCUMENT_AFTER: Final = 2000
 """A tab that lacks more entries than this gets the whole document instead: it is sooner there."""
@@ -70,7 +73,7 @@ class Runner:
         run: The number of this tenure where no journal gives one: above all that were heard.
         known_tabs: Who was here so far, to be told until somebody has looked.
         copy: This tab's copy of the document.
-        post: Says something to one tab, or ("") to all others.
+        post: Says something to some tabs (ids between commas), or ("") to all others.
         on_serving: Called once the server runs, and again after a recovery.
         on_change: Called after every batch of work.
         on_failed: Called once if the tenure ended by itself; the store may be gone, or another tab's.
@@ -109,6 +112,8 @@ class Runner:
         self._tabs: list[str] | None = None
         self._said: object = None
         self._beat_timer = platform.clock.timer(self._on_beat)
+        self._lacking: dict[str, tuple[str, int]] = {}
+        self._supply_timer = platform.clock.timer(self._supply)
 
     # -- beginning -----------------------------------------------------------------------
 
@@ -126,6 +131,7 @@ class Runner:
             return
         self._is_stopped = True
         self._beat_timer.close()
+        self._supply_timer.close()
         if self._driver is not None:
             self._driver.stop()
         if self._storage is not None:
@@ -161,12 +167,16 @@ class Runner:
             self._begin(storage, found_cluster(self._platform, self._options.genesis))
 
     def _begin(self, storage: Storage, stored: StoredState) -> None:
+        cluster = stored.identity.cluster_id or ""
+
         def on_persisted(error: StorageError | None) -> None:
             if error is not None:
                 self._fail(error)
             elif not self._is_stopped:
                 # What the copy holds, if anything, is what this cluster begins with.
-                self._copy.cluster = stored.identity.cluster_id or ""
+                self._copy.cluster = cluster
+                if stored.snapshot is not None:
+                    self._post(Document(self._run, cluster, stored.snapshot), "")  # which nobody has yet
                 self._serve(storage, stored)
 
         storage.persist(first_batch(stored), on_persisted)
@@ -256,17 +266,31 @@ class Runner:
         self.read(answer)
 
     def supply(self, cluster: str, applied: int, recipient: str) -> None:
-        """Send the tab `recipient` what follows `applied`, or the whole document."""
+        """Send the tab `recipient`, soon, what follows `applied` in `cluster`, or the whole document."""
+        if not self._lacking:
+            self._supply_timer.set(self._platform.clock.now_ms() + GATHER_MS)
+        self._lacking[recipient] = (cluster, applied)
+
+    def _supply(self) -> None:
+        """Send those who asked meanwhile what they lack: at most two texts, however many they are."""
+        lacking, self._lacking = self._lacking, {}
         if self._driver is None or self._copy.applied_index == 0:
             return
         raft = self._driver.raft
-        is_near = cluster == self._cluster and applied > 0 and self._fed_index - applied <= DOCUMENT_AFTER
-        feed = raft.feed_after(applied, MAX_FEED_SIZE) if is_near else None
-        if feed is None or isinstance(feed, Snapshot):
+        first = max(raft.log.first_index - 1, self._fed_index - DOCUMENT_AFTER, 1)
+        near = {
+            tab: applied
+            for tab, (cluster, applied) in lacking.items()
+            if cluster == self._cluster and applied >= first
+        }
+        far = ",".join(sorted(lacking.keys() - near.keys()))
+        if far:
             document = self._copy.snapshot(raft.configuration)
-            self._post(Document(self._run, self._cluster, document), recipient)
-        elif feed.entries:
-            self._post(Entries(self._run, self._cluster, feed), recipient)
+            self._post(Document(self._run, self._cluster, document), far)
+        # Those who lack less pass over what they have.
+        feed = raft.feed_after(min(near.values()), MAX_FEED_SIZE) if near else None
+        if isinstance(feed, Feed) and feed.entries:
+            self._post(Entries(self._run, self._cluster, feed), ",".join(sorted(near)))
 
     def recover(self, cluster: str) -> None:
         """Mint a new cluster from this tab's copy, unless `cluster` is no longer this one."""
