@@ -104,6 +104,7 @@ def test_a_command_that_is_not_json_is_reported_and_holds_nothing_up(data):
 
 
 def test_what_one_handler_does_to_a_command_no_other_sees():
+    """Each is handed a value of its own, also at a second try."""
     bench = Bench()
     bench.listeners.add("apply", lambda entry, _index, done: (entry["list"].append(0), done()), once=False)
     bench.listeners.add("apply", bench._apply, once=False)
