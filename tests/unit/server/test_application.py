@@ -46,6 +46,9 @@ class Bench:
     def refreshed(self, place):
         self.places.append(place)
 
+    def configuration_applied(self, configuration):
+        """Who belongs to the cluster is nothing to an application."""
+
     def _apply(self, entry, index, done):
         self.applied.append((index, entry))
         done()
