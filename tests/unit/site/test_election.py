@@ -110,7 +110,7 @@ def test_a_tab_that_slept_itself_does_not_steal():
 
 @pytest.mark.parametrize("delay_ms", range(SILENCE_MS - 240, SILENCE_MS - 100, 5))
 def test_a_stealer_that_hangs_itself_holds_nobody_up(delay_ms):
-    """Whatever it holds or waits for, another tab runs the server soon; awake again, it leaves that one alone."""
+    """Whatever it holds or waits for, another tab runs the server soon, and keeps it when that one wakes."""
 
     async def scenario():
         tabs = candidates(Browser(delay_ms), 4)
