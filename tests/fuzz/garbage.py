@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tests.core_objects import attributes, put
 from tests.fuzz.choices import Choices
 from webraft_web.core.entry import Configuration, Entry, EntryKind
 from webraft_web.core.message import Heartbeat
@@ -88,11 +89,11 @@ def any_value(choices: Choices) -> Any:
         return json_value(choices)
     if kind == 1:
         configuration = Configuration(("a", "b"), ("c",))
-        setattr(configuration, choices.pick(("voters", "non_voting")), json_value(choices))
+        put(configuration, choices.pick(("voters", "non_voting")), json_value(choices))
         return configuration
     if kind == 2:
         entry = Entry(choices.below(4), choices.below(9))
-        setattr(entry, choices.pick(Entry.__slots__), json_value(choices))
+        put(entry, choices.pick(attributes(Entry)), json_value(choices))
         return [entry] if choices.one_in(2) else entry
     odd = (
         Odd(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from tests.core_objects import attributes, put, remove
 from tests.fuzz import garbage
 from tests.fuzz.choices import Choices
 from webraft_web.core.entry import Configuration, Entry, EntryKind
@@ -177,22 +178,17 @@ _MAKERS: Final[tuple[Callable[[Hostile], Message], ...]] = (
 )
 
 
-def attributes(value: object) -> list[str]:
-    """Return what a message, an entry or a configuration consists of."""
-    return [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-
-
 def _bend(choices: Choices, message: Message) -> None:
     """Put something else, or nothing at all, in one place of a message or of what it carries."""
     places: list[object] = [message]
-    for name in attributes(message):
+    for name in attributes(type(message)):
         inner = getattr(message, name, None)
         inside = inner if type(inner) is list else [inner]
         places += [one for one in inside if isinstance(one, Entry | Configuration)]
     place = choices.pick(places)
-    name = choices.pick(attributes(place))
+    name = choices.pick(attributes(type(place)))
     if choices.one_in(8):
         if hasattr(place, name):
-            delattr(place, name)
+            remove(place, name)
     else:
-        setattr(place, name, garbage.any_value(choices))
+        put(place, name, garbage.any_value(choices))

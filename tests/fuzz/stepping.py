@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 from typing import Any, Final
 
+from tests.core_objects import IS_COMPILED
 from tests.fuzz import garbage
 from tests.fuzz.choices import Choices
 from tests.fuzz.messages import Hostile
@@ -25,7 +26,13 @@ from webraft_web.core.ready import Feed
 from webraft_web.core.validation import MAX_REACHED
 from webraft_web.storage.base import Batch
 
-_REFUSALS: Final = (LocalProtocolError, NotLeaderError, OverloadedError)
+_REFUSALS: Final = (
+    LocalProtocolError,
+    NotLeaderError,
+    OverloadedError,
+    *([TypeError] if IS_COMPILED else []),
+)
+"""What calls of the application may raise; a compiled core checks the types of arguments before all else."""
 
 
 def try_step(choices: Choices) -> None:

@@ -23,7 +23,7 @@ from webraft_web.core.message import InstallSnapshot, Message
 _MAX_ROUNDS = 1000
 LEVELS = ("debug", "info", "warn", "error", "fatal", "none")
 _FLAGS = {"prevote": "pre_vote", "checkquorum": "check_quorum", "inflight": "max_inflight_messages"}
-_TRUTHS = {"true": 1, "false": 0}
+_TRUTHS = {"true": True, "false": False}
 _PLAIN = ("voters", "learners", "index", "content", "read-only")
 _BEYOND_THIS_CORE = {
     "async-storage-writes": "batches are persisted one at a time",

@@ -263,8 +263,8 @@ class Raft:
 
     # Messages
 
-    def step(self, message: Message) -> None:
-        """Handle one message from another server.
+    def step(self, message: object) -> None:
+        """Handle one message from another server: a `Message`, or it is refused.
 
         Beyond `MAX_QUEUED` answers that no `ready` has taken it is lost, as on a network.
 
@@ -272,7 +272,9 @@ class Raft:
             RemoteProtocolError: If the message is malformed, not for this server or
                 contradicts what is certain. Nothing has changed then.
         """
-        check_message(message, self.server_id, self.current_term)
+        self._step_checked(check_message(message, self.server_id, self.current_term))
+
+    def _step_checked(self, message: Message) -> None:
         if self.batches.is_full or step_request(self, message):
             return
         if message.term < self.current_term:

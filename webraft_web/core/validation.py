@@ -10,7 +10,7 @@ for what only makes sense together (indexes that follow on, terms that never fal
 # mypy: disable-error-code="unreachable, redundant-expr"
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from webraft_web.core.entry import ENTRY_OVERHEAD, Configuration, Entry, EntryKind, ServerId
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
@@ -111,14 +111,15 @@ def _check_flag(message: Message, name: str, value: object) -> None:
         _refuse(message, f"{name} is {seen(value)}, expected True or False")
 
 
-def check_message(message: Message, own_id: str, current_term: int) -> None:
-    """Raise RemoteProtocolError unless `message` is well-formed and meant for this server.
+def check_message(foreign: object, own_id: str, current_term: int) -> Message:
+    """Return a message that is well-formed and meant for this server; RemoteProtocolError if it is not.
 
     Types are exact: whatever derives from one may answer differently when it is asked again.
     """
-    check = _CHECKS.get(type(message))
+    check = _CHECKS.get(cast("type[Message]", type(foreign)))
     if check is None:
-        raise RemoteProtocolError(f"expected a message, got {seen(message)}")
+        raise RemoteProtocolError(f"expected a message, got {seen(foreign)}")
+    message = cast("Message", foreign)
     try:
         _check_ends(message, own_id)
         term = message.term
@@ -127,8 +128,9 @@ def check_message(message: Message, own_id: str, current_term: int) -> None:
         if term > current_term + MAX_TERM_LEAP or term > MAX_REACHED:
             _refuse(message, f"term {term} is absurdly far ahead of {current_term}")
         check(message)
-    except AttributeError as error:
+    except (AttributeError, TypeError) as error:  # the latter from compiled code, that reads what it declares
         raise RemoteProtocolError(f"{type(message).__name__} lacks a field: {error}") from error
+    return message
 
 
 def _check_ends(message: Message, own_id: str) -> None:
@@ -191,10 +193,11 @@ def _check_append_entries(message: AppendEntries) -> None:
         _refuse(message, "entries must be a list")
     if index + len(message.entries) > MAX_REACHED:
         _refuse(message, f"entries after {index} are absurdly far ahead")
-    for entry in message.entries:
+    for foreign in cast("list[Any]", message.entries):
         index += 1
-        if type(entry) is not Entry or type(entry.index) is not int or entry.index != index:
+        if type(foreign) is not Entry or type(foreign.index) is not int or foreign.index != index:
             _refuse(message, f"entry {index} is missing or out of place")
+        entry: Entry = foreign
         if type(entry.term) is not int or entry.term < max(term, 1) or entry.term > message.term:
             _refuse(
                 message,
@@ -292,7 +295,7 @@ def _check_propose(message: Propose) -> None:
         _refuse(message, f"kind {seen(message.kind)} cannot be proposed from outside")
     if type(message.commands) is not list or not message.commands:
         _refuse(message, "commands must be a list that is not empty")
-    for command in message.commands:
+    for command in cast("list[Any]", message.commands):
         if type(command) is not str:
             _refuse(message, "a command must be text")
 

@@ -173,7 +173,7 @@ def _assert_log(state: StoredState, snapshot: Snapshot | None, entries: list[Ent
     assert list(state.entries) == entries, f"stored {list(state.entries)}, expected {entries}"
     assert (state.snapshot is None) == (snapshot is None), f"stored {state.snapshot}, expected {snapshot}"
     if state.snapshot is not None and snapshot is not None:
-        for field in Snapshot.__slots__:
+        for field in ("last_index", "last_term", "configuration", "data", "first_command_index"):
             found, expected = getattr(state.snapshot, field), getattr(snapshot, field)
             assert found == expected, f"the snapshot's {field} is {found!r}, expected {expected!r}"
 

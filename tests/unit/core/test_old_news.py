@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.core_objects import interpreted_only
 from tests.unit.core.servers import Server, acknowledge, change, command, established, members, stored
 from webraft_web.core.entry import HardState, Snapshot
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
@@ -41,6 +42,7 @@ def test_a_write_makes_durable_what_was_handed_to_it() -> None:
     assert server.raft.commit_index == 4
 
 
+@interpreted_only
 def test_only_entries_and_snapshots_outrun_the_disk() -> None:
     """No other kind of message, of those there are and those to come (§10.2.1)."""
     kinds = Message.__subclasses__()

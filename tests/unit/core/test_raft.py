@@ -7,6 +7,7 @@ from tests.unit.core.servers import (
     TIMEOUT_MS,
     Cluster,
     Server,
+    SpreadTimeouts,
     change,
     command,
     members,
@@ -194,12 +195,13 @@ def test_no_majority_elects_before_the_own_vote_is_durable() -> None:
 @pytest.mark.parametrize("kind", [RequestVote, PreVote])
 def test_nobody_gets_a_vote_while_a_leader_is_heard(kind: type[RequestVote | PreVote]) -> None:
     """Within the lease a follower ignores requests and keeps its term (§4.2.3)."""
-    server = Server("a")
+    timeouts = SpreadTimeouts(0)
+    server = Server("a", timeouts=timeouts)
     server.step(Heartbeat("b", "a", 2, 0))
     server.pass_time(TIMEOUT_MS - 1)
     assert server.step(kind("c", "a", 7, 9, 1)) == []
     assert server.raft.current_term == 2
-    server.raft.config.timeouts.lease_ms = lambda: TIMEOUT_MS - 1  # type: ignore[method-assign]
+    timeouts.lease_ms = lambda: TIMEOUT_MS - 1  # type: ignore[method-assign]
     assert server.step(kind("c", "a", 7, 9, 1)) != []
 
 

@@ -1,12 +1,12 @@
 """No message changes anything before it is known to be well-formed, whoever made it."""
 
-import copy
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.core_objects import attributes, put, remove
 from tests.unit.core.servers import TIMEOUT_MS, Server, change, command, members, stored
 from webraft_web.core.entry import Configuration, Entry, EntryKind
 from webraft_web.core.errors import RemoteProtocolError
@@ -105,8 +105,7 @@ def picture(value: object, seen: set[int] | None = None) -> object:
     if isinstance(value, list | tuple | set | frozenset) or type(value).__name__ == "deque":
         return [picture(one, seen) for one in value]
     names = [*getattr(value, "__dict__", {})]
-    for kind in type(value).__mro__:
-        names += getattr(kind, "__slots__", ())
+    names += attributes(type(value))
     return [(name, picture(getattr(value, name), seen)) for name in names]
 
 
@@ -132,15 +131,14 @@ def places(message: Message) -> list[tuple[Any, str]]:
     todo: list[Any] = [message]
     while todo:
         value = todo.pop()
-        for kind in type(value).__mro__:
-            for name in getattr(kind, "__slots__", ()):
-                found.append((value, name))
-                inner = getattr(value, name)
-                todo += [
-                    one
-                    for one in (inner if isinstance(inner, list) else [inner])
-                    if isinstance(one, Entry | Configuration)
-                ]
+        for name in attributes(type(value)):
+            found.append((value, name))
+            inner = getattr(value, name)
+            todo += [
+                one
+                for one in (inner if isinstance(inner, list) else [inner])
+                if isinstance(one, Entry | Configuration)
+            ]
     return found
 
 
@@ -157,6 +155,15 @@ def test_well_formed_messages_are_accepted(role: Any) -> None:
             server.step(message)
 
 
+def fresh(value: Any) -> Any:
+    """A copy, as far as places() reaches: what is drawn again must not have been bent meanwhile."""
+    if isinstance(value, Entry):
+        return Entry(value.term, value.index, value.kind, value.data, fresh(value.configuration))
+    if isinstance(value, Configuration):
+        return Configuration(value.voters, value.non_voting)
+    return [fresh(one) for one in value] if isinstance(value, list) else value
+
+
 @pytest.mark.parametrize("role", ROLES)
 @settings(max_examples=120, derandomize=True)
 @given(data=st.data())
@@ -167,7 +174,7 @@ def test_garbage_anywhere_in_a_message_raises_one_error_and_changes_nothing(role
     for _ in range(data.draw(st.integers(1, 2))):
         found = places(message)
         owner, name = found[data.draw(st.integers(0, len(found) - 1))]
-        setattr(owner, name, copy.deepcopy(data.draw(GARBAGE)))
+        put(owner, name, fresh(data.draw(GARBAGE)))
     before = picture(server.raft)
     try:
         server.raft.step(message)
@@ -223,6 +230,11 @@ def test_what_is_no_message_is_refused(value: Any) -> None:
         a_follower().raft.step(value)
 
 
+def bent(value: Any, name: str, foreign: Any) -> Any:
+    """What has something foreign in one place; None where it is compiled and cannot."""
+    return value if put(value, name, foreign) else None
+
+
 def of_size(entry: Entry, size: int) -> Entry:
     """An entry that says that it is larger or smaller than it is."""
     entry.size = size
@@ -241,15 +253,15 @@ def of_size(entry: Entry, size: int) -> Entry:
         (Heartbeat("b", "a", 0, 0), "nobody leads in term 0"),
         (Heartbeat("b", "a", 3, -1), "leader_commit is -1"),
         (Heartbeat("b" * (MAX_ID_LENGTH + 1), "a", 3, 0), "another server's id"),
-        (RequestVoteResponse("b", "a", 3, 1), "vote_granted is 1"),  # type: ignore[arg-type]
+        (bent(RequestVoteResponse("b", "a", 3, True), "vote_granted", 1), "vote_granted is 1"),
         (RequestVote("b", "a", 0, 0, 0), "nobody campaigns in term 0"),
         (RequestVote("b", "a", 3, 4, 5), "its last entry is of term 5"),
         (AppendEntries("b", "a", 3, 0, 1, [], 0), "0 together"),
         (AppendEntries("b", "a", 3, 3, 4, [], 0), "beyond the leader's term"),
         (AppendEntries("b", "a", 3, 3, 2, [], 2**53), "leader_commit is"),
-        (AppendEntries("b", "a", 3, 3, 2, (command(4, 2),), 0), "must be a list"),  # type: ignore[arg-type]
+        (bent(AppendEntries("b", "a", 3, 3, 2, [], 0), "entries", (command(4, 2),)), "must be a list"),
         (AppendEntries("b", "a", 3, MAX_REACHED, 2, [command(MAX_REACHED + 1, 2)], 0), "absurdly far"),
-        (AppendEntries("b", "a", 3, 3, 2, [Entry(3, 4, 0)], 0), "bad kind"),  # type: ignore[arg-type]
+        (AppendEntries("b", "a", 3, 3, 2, [bent(Entry(3, 4), "kind", 0)], 0), "bad kind"),
         (AppendEntries("b", "a", 3, 3, 2, [of_size(command(4, 2), 0)], 0), "the size of its data"),
         (AppendEntries("b", "a", 3, 3, 2, [command(5, 2)], 0), "out of place"),
         (AppendEntries("b", "a", 3, 3, 2, [command(4, 1)], 0), "after 2"),
@@ -261,8 +273,11 @@ def of_size(entry: Entry, size: int) -> Entry:
         (InstallSnapshot("b", "a", 3, 9, 4, members("a"), 0, 0, "", True), "of term 4"),
         (InstallSnapshot("b", "a", 3, MAX_REACHED + 1, 2, members("a"), 0, 0, "", True), "absurdly far"),
         (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 10, 0, "", True), "first command"),
-        (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 0, b"", True), "text"),  # type: ignore[arg-type]
-        (InstallSnapshot("b", "a", 3, 9, 2, "abc", 0, 0, "", True), "a configuration"),  # type: ignore[arg-type]
+        (bent(InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 0, "", True), "data", b""), "text"),
+        (
+            bent(InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 0, "", True), "configuration", "abc"),
+            "a configuration",
+        ),
         (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 4, None, True), "no chunks"),
         (InstallSnapshot("b", "a", 3, 9, 2, members("a"), 0, 4, "", False), "empty chunk"),
         (InstallSnapshot("b", "a", 3, 9, 2, members("", "a"), 0, 0, "", True), "at least one voter"),
@@ -279,6 +294,8 @@ def of_size(entry: Entry, size: int) -> Entry:
 )
 def test_what_cannot_be_is_refused_and_said(message: Message, why: str) -> None:
     """The error names the sender, what was seen and what was expected."""
+    if message is None or (isinstance(message, AppendEntries) and None in message.entries):
+        pytest.skip("a compiled message cannot hold this")
     server = a_follower()
     before = picture(server.raft)
     with pytest.raises(RemoteProtocolError, match=why):
@@ -296,7 +313,8 @@ def test_a_configuration_of_too_many_servers_is_refused() -> None:
 def test_a_configuration_of_other_things_than_tuples_is_refused() -> None:
     """It could be changed by its sender, in one process, after it was found good."""
     listed = members("ab")
-    listed.voters = ["a", "b"]  # type: ignore[assignment]
+    if not put(listed, "voters", ["a", "b"]):
+        pytest.skip("a compiled configuration cannot hold this")
     with pytest.raises(RemoteProtocolError, match="two tuples"):
         a_follower().raft.step(InstallSnapshot("b", "a", 3, 9, 2, listed, 0, 0, "", True))
 
@@ -304,7 +322,8 @@ def test_a_configuration_of_other_things_than_tuples_is_refused() -> None:
 def test_a_message_without_one_of_its_fields_is_refused() -> None:
     """Whatever made it did not call its constructor."""
     message = Heartbeat("b", "a", 3, 0)
-    del message.read_round
+    if not remove(message, "read_round"):
+        pytest.skip("a compiled message lacks nothing")
     with pytest.raises(RemoteProtocolError, match="lacks a field"):
         a_follower().raft.step(message)
 
@@ -321,5 +340,7 @@ def test_a_number_is_no_kind_however_equal() -> None:
     """Followers would refuse the entry, and with it everything that the leader sends from then on."""
     leader = a_leader()
     for kind in (0, False, 3, 3.0):
-        with pytest.raises(RemoteProtocolError, match="kind"):
-            leader.raft.step(Propose("b", "a", 3, 1, ["x"], kind))  # type: ignore[arg-type]
+        message = Propose("b", "a", 3, 1, ["x"])
+        if put(message, "kind", kind):
+            with pytest.raises(RemoteProtocolError, match="kind"):
+                leader.raft.step(message)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.core_objects import interpreted_only
 from tests.fuzz.roles import (
     candidate,
     follower,
@@ -121,6 +122,7 @@ def pour(server: Server, make: Callable[[int, Raft], Message], numbers: range, b
                 server.compact(server.raft.last_applied, "state")
 
 
+@interpreted_only
 @pytest.mark.usefixtures("low_bounds")
 @pytest.mark.parametrize("batch_every", [0, 7])
 @pytest.mark.parametrize("role", ROLES)

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from tests.core_objects import interpreted_only
 from tests.simulator import command
 from tests.simulator.peer_cluster import PeerCluster
 from tests.simulator.simulation import Simulation, Verdict
@@ -70,12 +71,14 @@ def found(kind: type[Simulation], verdict: Verdict) -> str:
     raise AssertionError(f"{ENOUGH_SEEDS} seeds found nothing")
 
 
+@interpreted_only
 def test_a_majority_that_is_none_is_found(monkeypatch):
     """One voter's word commits."""
     monkeypatch.setattr(leadership, "agreed_value", max)
     assert found(SiteCluster, Verdict.SAFETY)
 
 
+@interpreted_only
 def test_a_vote_given_twice_is_found(monkeypatch):
     """A server forgets whom it has voted for."""
 
@@ -122,12 +125,14 @@ def _believing(_self, term, index):
     return Committed(term, index)
 
 
+@interpreted_only
 def test_a_cluster_that_never_recovers_is_found(monkeypatch):
     """No vote is ever counted: that is no danger, and no use either."""
     monkeypatch.setattr(Raft, "_record_vote", lambda *_: None)
     assert "no convergence" in found(SiteCluster, Verdict.LIVENESS)
 
 
+@interpreted_only
 def test_a_server_that_goes_in_circles_is_found(monkeypatch):
     """An election that is due and never begins is due again at once."""
     monkeypatch.setattr(Raft, "_start_election", lambda *_: None)
