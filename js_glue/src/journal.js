@@ -99,6 +99,19 @@ function whyFailed(requests) {
 }
 
 /**
+ * Wait for requests whose transaction is complete: once told to commit, Chromium says so before it
+ * has read those of its values that are larger than 64 KiB.
+ *
+ * @param {IDBRequest[]} requests
+ * @param {() => void} then
+ */
+function whenDone(requests, then) {
+  const pending = requests.find((request) => request.readyState === "pending");
+  if (pending) pending.onsuccess = pending.onerror = () => whenDone(requests, then);
+  else then();
+}
+
+/**
  * Run one transaction and answer when it is over.
  *
  * @param {IDBDatabase} database
@@ -113,10 +126,11 @@ function transact(database, mode, isStrict, issue, answer) {
   try {
     const durability = isStrict ? "strict" : "relaxed";
     const transaction = database.transaction(RECORDS, mode, { durability });
-    transaction.oncomplete = () => {
+    const finish = () => {
       const failure = whyFailed(requests);
       answer(failure, failure ? [] : requests.map((request) => request.result));
     };
+    transaction.oncomplete = () => whenDone(requests, finish);
     // A request knows best: to Firefox any transaction that was told to commit ends in AbortError.
     transaction.onabort = () => answer(whyFailed(requests) || describe(transaction.error), []);
     try {

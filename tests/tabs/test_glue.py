@@ -106,6 +106,23 @@ def test_takeovers_at_the_same_time_all_find_a_position_of_their_own(pair):
     assert taken <= set(records)
 
 
+def test_large_records_are_read_back(tabs):
+    """Beyond 64 KiB, when Chromium completes the transaction before it has read them."""
+    tab = tabs.open()
+    tab.python(SETUP)
+    tab.python(TAKE_OVER)
+    assert tab.python(WRITE.format(term=1)) == "NoneType"
+    tab.python("""
+        import secrets
+
+        written = [Entry(1, index, data=secrets.token_hex(300_000)) for index in (1, 2)]  # hard to compress
+        for entry in written:
+            assert await ask(storage.persist, Batch(entries=[entry])) is None
+    """)
+    assert tab.python(TAKE_OVER) == 1
+    assert tab.python("list(found.entries) == written")
+
+
 def test_deleting_a_journal_ends_it_in_other_tabs(pair):
     """An open end is told, and its later writes fail with an error that says why."""
     one, two = pair
