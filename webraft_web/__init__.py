@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from webraft_web.node_instance import NodeInstance as NodeInstance
     from webraft_web.nodes import BroadcastChannelNode as BroadcastChannelNode
     from webraft_web.room import delete_room as delete_room
+    from webraft_web.room import export_room as export_room
     from webraft_web.room import join_room as join_room
     from webraft_web.room import list_rooms as list_rooms
     from webraft_web.storage.memory import MemoryStorage as MemoryStorage
@@ -60,7 +61,7 @@ _MODULES = {
     "interface": ["RaftInterface"],
     "node_instance": ["NodeInstance"],
     "nodes": ["BroadcastChannelNode"],
-    "room": ["delete_room", "join_room", "list_rooms"],
+    "room": ["delete_room", "export_room", "join_room", "list_rooms"],
     "storage.memory": ["MemoryStorage"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,4 +1,4 @@
-"""Rooms, as a page uses them: `join_room`, `list_rooms`, `delete_room`."""
+"""Rooms, as a page uses them: `join_room`, `list_rooms`, `export_room`, `delete_room`."""
 
 from __future__ import annotations
 
@@ -50,17 +50,37 @@ async def join_room(
 async def list_rooms() -> list[str]:
     """Return the names of the rooms that this browser keeps for this origin, sorted.
 
+    Rooms in memory are not among them: no browser keeps those.
+
     Raises:
         StorageError: If IndexedDB is missing or broken.
     """
     return await _this_page().list_rooms()
 
 
+async def export_room(name: str) -> str:
+    """Return all that this browser keeps of a room as JSON text, also where it is too damaged to be joined.
+
+    For people and files: an object with the newest `document` that can be read, its `source`
+    ("journal" or "localStorage") and its `index` in the log; the `problems` that were found; and
+    every record of the journal as it stands, for whoever knows more. Nothing is changed. What an
+    open document shows is to be had by `SharedDocument.export`.
+
+    Raises:
+        StorageError: If there is no such room, or IndexedDB is missing or broken.
+    """
+    return await _this_page().export_room(name)
+
+
 async def delete_room(name: str) -> None:
     """Delete a room and its document in this browser, and end it in all tabs that have it open.
 
+    Calls that are pending there raise OutcomeUnknownError. Of rooms in memory nothing is kept
+    that could be deleted: they end with their last tab, or by `SharedDocument.leave_room`.
+
     Raises:
-        StorageError: If IndexedDB is missing or broken.
+        StorageError: If IndexedDB is missing or broken, or a page that hangs holds the room open:
+            then it goes once that page wakes or is closed.
     """
     await _this_page().delete_room(name)
 

@@ -16,7 +16,11 @@
  * that the position was taken.
  */
 
-const LAYOUT_VERSION = 1;
+/**
+ * Of what stands in the database. Raised whenever an older program could not read it, for the database
+ * then turns that one away. 2: records carry a checksum; those of 1 are read as they are.
+ */
+const LAYOUT_VERSION = 2;
 const RECORDS = "records";
 /** Beside the positions: where the last record stands that discarded others. */
 const START = 0;
@@ -46,7 +50,11 @@ const START = 0;
 
 /** Whether there is IndexedDB here; it may still refuse. */
 export function hasJournals() {
-  return typeof indexedDB !== "undefined";
+  try {
+    return typeof indexedDB !== "undefined";
+  } catch {
+    return false; // Firefox forbids even to ask where a page may keep nothing
+  }
 }
 
 /**
@@ -54,37 +62,87 @@ export function hasJournals() {
  * @returns {string}
  */
 function describe(error) {
+  if (typeof error === "string") return error;
   return error instanceof Error || error instanceof DOMException
     ? `${error.name}: ${error.message}`
     : `UnknownError: ${error}`;
 }
 
 /**
- * Open the database and make its layout where it is new.
+ * Give up on a request that waits for another page for longer than five seconds, in which this page was awake.
+ *
+ * A page that holds the database lets go when it is asked to. One that hangs does not, and then browsers
+ * fire no `blocked` either; that event may also come while a page is letting go, so it says nothing.
+ *
+ * @param {() => void} giveUp
+ * @returns {() => void} To be called when it is over.
+ */
+function beforeLong(giveUp) {
+  let ticks = 0;
+  let timer = setTimeout(function wait() {
+    if (++ticks < 10) timer = setTimeout(wait, 500);
+    else giveUp();
+  }, 500);
+  return () => clearTimeout(timer);
+}
+
+/**
+ * Open a database, if it holds records.
  *
  * @param {string} name
+ * @param {number | undefined} version Whichever it has if undefined.
+ * @param {(request: IDBOpenDBRequest, oldVersion: number) => void} upgrade
  * @returns {Promise<IDBDatabase>}
  */
-function openDatabase(name) {
+function openDatabase(name, version, upgrade) {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name, LAYOUT_VERSION);
-    let isRefused = false;
-    request.onupgradeneeded = () => request.result.createObjectStore(RECORDS);
-    request.onblocked = () => {
-      isRefused = true;
-      reject(new DOMException("another page holds an older layout open", "BlockedError"));
+    const request = indexedDB.open(name, version);
+    let isLate = false;
+    const end = beforeLong(() => {
+      isLate = true;
+      reject(new DOMException("another page that hangs holds it open", "BlockedError"));
+    });
+    request.onupgradeneeded = (event) => upgrade(request, event.oldVersion);
+    request.onerror = () => {
+      end();
+      reject(request.error);
     };
-    request.onerror = () => reject(request.error);
     request.onsuccess = () => {
+      end();
       const database = request.result;
-      if (isRefused) database.close();
-      else if (database.objectStoreNames.contains(RECORDS)) resolve(database);
-      else {
-        database.close();
-        reject(new DOMException(`it has no object store "${RECORDS}"`, "LayoutError"));
+      if (!isLate && database.objectStoreNames.contains(RECORDS)) {
+        resolve(database);
+        return;
       }
+      database.close();
+      reject(new DOMException(`it has no object store "${RECORDS}"`, "LayoutError"));
     };
   });
+}
+
+/**
+ * @param {IDBOpenDBRequest} request
+ * @param {number} oldVersion
+ */
+function upgrade(request, oldVersion) {
+  if (oldVersion === 0) request.result.createObjectStore(RECORDS);
+}
+
+/**
+ * Return positions and texts as JSON. What is no text is "", and so is what stands at `start` if it is missing.
+ *
+ * @param {unknown} start Where the last record stands that discarded others, undefined if none has.
+ * @param {unknown[]} positions
+ * @param {unknown[]} values
+ */
+function columns(start, positions, values) {
+  const texts = values.map((value) => (typeof value === "string" ? value : ""));
+  if (Number.isInteger(start) && !positions.includes(start)) {
+    const place = positions.filter((position) => Number(position) < Number(start)).length;
+    positions.splice(place, 0, start);
+    texts.splice(place, 0, "");
+  }
+  return JSON.stringify([positions, texts]);
 }
 
 /**
@@ -160,7 +218,7 @@ class OpenJournal {
    */
   constructor(name, onAnswer) {
     this.#onAnswer = onAnswer;
-    openDatabase(name).then(
+    openDatabase(name, LAYOUT_VERSION, upgrade).then(
       (database) => this.#opened(database),
       (error) => this.#answer(0, describe(error)),
     );
@@ -174,11 +232,11 @@ class OpenJournal {
       call,
       (store) => [store.get(START)],
       ([start]) => {
-        const range = IDBKeyRange.lowerBound(start > START ? start : START + 1);
+        const range = IDBKeyRange.lowerBound(Number.isInteger(start) && start > START ? start : START + 1);
         this.#read(
           call,
           (store) => [store.getAllKeys(range), store.getAll(range)],
-          (columns) => this.#answer(call, "", JSON.stringify(columns)),
+          ([positions, texts]) => this.#answer(call, "", columns(start, positions, texts)),
         );
       },
     );
@@ -230,8 +288,12 @@ class OpenJournal {
       return;
     }
     this.#database = database;
-    database.onversionchange = () =>
-      this.#closedFromOutside("VersionChangeError: it is being deleted or changed by another page");
+    database.onversionchange = ({ newVersion }) =>
+      this.#closedFromOutside(
+        newVersion === null
+          ? "VersionChangeError: another page deletes it"
+          : "OutdatedError: a page with a newer version of this package changes its layout",
+      );
     database.onclose = () => this.#closedFromOutside("ClosedError: the browser removed it");
     this.#answer(0, "");
   }
@@ -270,7 +332,7 @@ class OpenJournal {
    */
   #run(call, mode, isStrict, issue, succeed) {
     if (!this.#database) {
-      queueMicrotask(() => this.#answer(call, "InvalidStateError: the journal is closed"));
+      queueMicrotask(() => this.#answer(call, "ClosedError: the journal is closed"));
       return;
     }
     transact(this.#database, mode, isStrict, issue, (failure, results) => {
@@ -304,10 +366,51 @@ export async function listJournals(prefix) {
 }
 
 /**
+ * Read all that a journal holds, whatever its layout, and however damaged.
+ *
+ * @param {string} name
+ * @returns {Promise<string>} The JSON of {failure, columns}: as from `load`, but all of them; null if there
+ *   is no such journal.
+ */
+export async function dumpJournal(name) {
+  let isMissing = false;
+  /** @type {IDBDatabase | undefined} */
+  let database;
+  /** @type {(issue: (store: IDBObjectStore) => IDBRequest[]) => Promise<any[]>} */
+  const read = (issue) =>
+    new Promise((resolve, reject) =>
+      transact(/** @type {IDBDatabase} */ (database), "readonly", false, issue, (failure, results) =>
+        failure ? reject(failure) : resolve(results),
+      ),
+    );
+  try {
+    database = await openDatabase(name, undefined, (request) => {
+      isMissing = true;
+      request.transaction?.abort();
+    });
+    let [start, positions] = await read((store) => [store.get(START), store.getAllKeys()]);
+    positions = positions.filter((/** @type {unknown} */ position) => position !== START);
+    // One by one: it may be a single one that cannot be read.
+    const values = positions.map((/** @type {IDBValidKey} */ position) =>
+      read((store) => [store.get(position)]).then(
+        ([value]) => value,
+        () => "",
+      ),
+    );
+    const text = columns(start, positions, await Promise.all(values));
+    return JSON.stringify({ failure: "", columns: JSON.parse(text) });
+  } catch (error) {
+    return JSON.stringify({ failure: isMissing ? "" : describe(error), columns: null });
+  } finally {
+    database?.close();
+  }
+}
+
+/**
  * Delete a journal; its open ends elsewhere are told that they were closed from outside.
  *
  * @param {string} name
- * @returns {Promise<string>} The failure, or "".
+ * @returns {Promise<string>} The failure, or "". Of a BlockedError the deletion is still to come.
  */
 export function deleteJournal(name) {
   return new Promise((resolve) => {
@@ -316,9 +419,26 @@ export function deleteJournal(name) {
       return;
     }
     const request = indexedDB.deleteDatabase(name);
-    request.onsuccess = () => resolve("");
-    request.onerror = () => resolve(describe(request.error));
-    request.onblocked = () =>
-      resolve("BlockedError: another page holds it open; it goes once that page lets go");
+    const end = beforeLong(() =>
+      resolve("BlockedError: another page that hangs holds it open; it goes once that page lets go"),
+    );
+    request.onsuccess = () => {
+      end();
+      resolve("");
+    };
+    request.onerror = () => {
+      end();
+      resolve(describe(request.error));
+    };
   });
+}
+
+let hasAsked = false;
+
+/** Ask the browser, once, to keep what is stored here when space is short. */
+export function keepStored() {
+  // Firefox would ask the user, amid whatever they do: there it is for the page to choose the moment.
+  if (hasAsked || !navigator.storage?.persist || /\bGecko\//.test(navigator.userAgent)) return;
+  hasAsked = true;
+  navigator.storage.persist().catch(() => {});
 }

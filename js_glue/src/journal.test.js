@@ -1,8 +1,8 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 import { IDBDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
-import { deleteJournal, hasJournals, listJournals, openJournal } from "./journal.js";
+import { deleteJournal, dumpJournal, hasJournals, keepStored, listJournals, openJournal } from "./journal.js";
 
 /** A journal whose calls are promises: what Python makes of it, in small. */
 class Client {
@@ -210,7 +210,7 @@ test("a deleted journal tells its open ends, which then answer with a failure", 
   await client.add(1, "gone");
   assert.equal(await deleteJournal("x"), "");
   assert.match(client.closings.join(), /^VersionChangeError: /);
-  assert.match((await client.add(2, "late"))[0], /^InvalidStateError: /);
+  assert.match((await client.add(2, "late"))[0], /^ClosedError: /);
   assert.deepEqual((await (await open("x")).load())[1], [[], []]);
 });
 
@@ -229,17 +229,198 @@ test("closing before it has opened leaves nothing open", async () => {
 });
 
 test("a newer or foreign layout is refused and kept", async () => {
-  for (const [version, name] of /** @type {const} */ ([
-    [2, "VersionError"],
+  for (const [version, error] of /** @type {const} */ ([
+    [3, "VersionError"],
+    [2, "LayoutError"],
     [1, "LayoutError"],
   ])) {
-    await new Promise((resolve) => {
-      const request = indexedDB.open(name, version);
-      request.onsuccess = () => resolve(request.result.close());
-    });
-    assert.match((await new Client(name).opened)[0], new RegExp(`^${name}: `));
+    (await make(`${version}`, version, () => {})).close();
+    assert.match((await new Client(`${version}`).opened)[0], new RegExp(`^${error}: `));
   }
-  assert.equal(await listJournals(""), '["LayoutError","VersionError"]');
+  assert.equal(await listJournals(""), '["1","2","3"]');
+});
+
+/**
+ * Make a database by hand.
+ *
+ * @param {string} name
+ * @param {number} version
+ * @param {(store: IDBObjectStore) => void} fill Gets the store of the records, if it takes one.
+ * @returns {Promise<IDBDatabase>}
+ */
+function make(name, version, fill) {
+  return new Promise((resolve) => {
+    const request = indexedDB.open(name, version);
+    request.onupgradeneeded = () => fill.length > 0 && fill(request.result.createObjectStore("records"));
+    request.onsuccess = () => resolve(request.result);
+  });
+}
+
+test("the first layout is brought to the present one with all that it holds", async () => {
+  const old = await make("x", 1, (store) => {
+    store.add("first", 1);
+    store.add("fourth", 4);
+    store.put(4, 0);
+  });
+  let asked = 0;
+  old.onversionchange = () => {
+    asked++;
+    old.close();
+  };
+  const client = await open("x");
+  assert.equal(asked, 1);
+  assert.deepEqual((await client.load())[1], [[4], ["fourth"]]);
+  assert.deepEqual(await client.add(5, "fifth"), ["", undefined]);
+  assert.deepEqual(JSON.parse(await dumpJournal("x")).columns[0], [1, 4, 5]);
+});
+
+test("a page with this layout lets go when a newer one comes, and says what to do", async () => {
+  const client = await open("x");
+  (await make("x", 3, () => {})).close();
+  assert.match(client.closings.join(), /^OutdatedError: /);
+  assert.match((await new Client("x").opened)[0], /^VersionError: /);
+});
+
+/** @param {() => Promise<void>} work */
+async function withTimers(work) {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    await work();
+  } finally {
+    mock.timers.reset();
+  }
+}
+
+/** Let everything happen that is under way. */
+async function settle() {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("whoever waits for a page that hangs is told after a while, and goes on once that page lets go", async () => {
+  const hanging = await make("x", 1, (store) => store.add("first", 1));
+  await withTimers(async () => {
+    const early = new Client("x");
+    let isOver = false;
+    early.opened.then(() => (isOver = true));
+    for (let tick = 0; tick < 9; tick++) {
+      mock.timers.tick(tick === 4 ? 60_000 : 500); // a page that is blocked itself learns nothing by that
+      await settle();
+    }
+    assert.equal(isOver, false);
+    mock.timers.tick(500);
+    assert.match((await early.opened)[0], /^BlockedError: .*hangs/);
+    hanging.close();
+    await settle();
+    const late = new Client("x");
+    await settle();
+    assert.deepEqual(await late.opened, ["", undefined]);
+    assert.deepEqual((await late.load())[1], [[1], ["first"]]);
+    assert.deepEqual(early.closings, []);
+  });
+});
+
+test("deleting what a page that hangs holds open ends with an error, and is done once that page lets go", async () => {
+  const hanging = await make("x", 1, (store) => store.add("first", 1));
+  await withTimers(async () => {
+    const deletion = deleteJournal("x");
+    await settle();
+    for (let tick = 0; tick < 10; tick++) mock.timers.tick(500);
+    assert.match(await deletion, /^BlockedError: .*hangs/);
+    const next = new Client("x");
+    await settle();
+    hanging.close();
+    await settle();
+    assert.deepEqual(await next.opened, ["", undefined]);
+    assert.deepEqual((await next.load())[1], [[], []]);
+  });
+});
+
+test("the record that a journal begins with is missed, and what is no text is nothing", async () => {
+  for (const [name, start, columns] of /** @type {const} */ ([
+    ["a", 4, [[4, 5], ["", "fifth"]]], // prettier-ignore
+    ["b", 9, [[9], [""]]], // prettier-ignore
+    ["c", "?", [[1, 5, 6, 7], ["first", "fifth", "", ""]]], // prettier-ignore
+  ])) {
+    const database = await make(name, 2, (store) => {
+      for (const [position, value] of /** @type {const} */ ([
+        [0, start],
+        [1, "first"],
+        [5, "fifth"],
+        ...(name === "c" ? /** @type {const} */ ([[6, 10n], [7, {}]]) : []), // prettier-ignore
+      ])) {
+        store.add(value, position);
+      }
+    });
+    database.close();
+    assert.deepEqual((await (await open(name)).load())[1], columns);
+  }
+});
+
+test("a dump has all there is, whatever its layout and keys, and stands for what is missing", async () => {
+  (await make("x", 7, (store) => {
+    for (const [key, value] of /** @type {const} */ ([
+      [0, 4],
+      [1, "first"],
+      [5, "fifth"],
+      [6, 10n],
+      ["a", "foreign"],
+    ])) {
+      store.add(value, key);
+    }
+  })).close(); // prettier-ignore
+  assert.deepEqual(JSON.parse(await dumpJournal("x")), {
+    failure: "",
+    columns: [
+      [1, 4, 5, 6, "a"],
+      ["first", "", "fifth", "", "foreign"],
+    ],
+  });
+  assert.equal(await deleteJournal("x"), "");
+  assert.deepEqual(JSON.parse(await dumpJournal("x")), { failure: "", columns: null });
+  assert.equal(await listJournals(""), "[]");
+});
+
+test("a dump goes on after a record that the browser cannot read", async () => {
+  const client = await open("x");
+  for (let position = 1; position <= 3; position++) await client.add(position, `${position}`);
+  const broken = { readyState: "done", error: new DOMException("cannot read it", "NotReadableError") };
+  await withTransactions(
+    (transaction) => {
+      const store = /** @type {any} */ (transaction.objectStore("records"));
+      const get = store.get.bind(store);
+      store.get = (/** @type {any} */ key) => (key === 2 ? broken : get(key));
+    },
+    async () => {
+      assert.deepEqual(JSON.parse(await dumpJournal("x")).columns[1], ["1", "", "3"]);
+    },
+  );
+});
+
+test("the browser is asked once to keep what is stored, and not where it would ask the user", () => {
+  let asked = 0;
+  const storage = { persist: async () => asked++ };
+  const { navigator } = globalThis;
+  for (const userAgent of ["Mozilla/5.0 Gecko/20100101 Firefox/153.0", "(KHTML, like Gecko) Chrome/156.0"]) {
+    Object.defineProperty(globalThis, "navigator", { value: { userAgent }, configurable: true });
+    keepStored();
+    Object.defineProperty(globalThis, "navigator", { value: { userAgent, storage }, configurable: true });
+    keepStored();
+    keepStored();
+    assert.equal(asked, userAgent.includes("Firefox") ? 0 : 1);
+  }
+  Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
+});
+
+test("where it is forbidden even to ask for IndexedDB there is none", async () => {
+  Object.defineProperty(globalThis, "indexedDB", {
+    get: () => {
+      throw new DOMException("The operation is insecure.", "SecurityError");
+    },
+    configurable: true,
+  });
+  assert.equal(hasJournals(), false);
+  assert.match((await new Client("x").opened)[0], /^SecurityError: /);
+  Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true, writable: true });
 });
 
 test("journals are listed by prefix", async () => {

@@ -15,6 +15,7 @@ from webraft_web import (
     SharedDocument,
     WebraftError,
     delete_room,
+    export_room,
     join_room,
     list_rooms,
 )
@@ -40,6 +41,7 @@ async def rooms() -> None:
         await doc.close()
     await doc.leave_room()
     assert_type(await list_rooms(), list[str])
+    assert_type(await export_room("kanban"), str)
     await delete_room("kanban")
 
 

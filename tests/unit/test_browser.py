@@ -50,6 +50,8 @@ def test_a_script_returns_what_the_module_exports():
         ("ConstraintError: Key already exists", FencedError, "taken over"),
         ("QuotaExceededError: ", StorageError, "full.*what was stored before is intact"),
         ("VersionError: too new", StorageError, "too new.*newer version"),
+        ("OutdatedError: layout", StorageError, "layout.*reload this page"),
+        ("BlockedError: hangs", StorageError, "hangs.*close the other pages"),
         ("SurpriseError: what", StorageError, "SurpriseError: what$"),
     ],
 )
@@ -59,3 +61,22 @@ def test_a_failure_of_the_journal_says_what_to_do(failure, kind, says):
     assert type(error) is kind
     with pytest.raises(kind, match=f"journal 'room'.*{says}"):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("verb", "failure", "says"),
+    [
+        ("open", "SecurityError: denied", 'allow site data.*storage="memory"'),
+        ("open", "InvalidStateError: no mutations", 'allow site data.*free some space.*storage="memory"'),
+        ("open", "VersionError: too new", "newer version.*reload"),
+        ("add", "AbortError: ", "disk is full; what was stored before is intact"),
+        ("add", "UnknownError: reasons", "disk is full; what was stored before is intact"),
+        ("add", "InvalidStateError: no mutations", "disk is full; what was stored before is intact"),
+        ("add", "ClosedError: the journal is closed", "join again to open it anew"),
+        ("load", "NotReadableError: a large value", "export_room.*delete_room"),
+    ],
+)
+def test_where_a_browser_does_not_tell_the_cause_what_was_done_says_what_to_do(verb, failure, says):
+    """One name stands for many causes, in Firefox above all."""
+    with pytest.raises(StorageError, match=f"{failure.rstrip(': ')}.*{says}"):
+        raise journal.journal_error("room", failure, verb)

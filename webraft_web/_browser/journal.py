@@ -30,7 +30,9 @@ class BrowserJournal:
                 self.close()
             done(error or self)
 
-        self._calls: dict[int, Callable[[StorageError | None, Any], None]] = {_OPENING: opened}
+        self._calls: dict[int, tuple[str, Callable[[StorageError | None, Any], None]]] = {
+            _OPENING: ("open", opened)
+        }
         self._last_call = _OPENING
         js_glue = glue("journal")
         self._proxy: Any = create_callback(self._answered)
@@ -68,15 +70,15 @@ class BrowserJournal:
         if self._proxy is None:
             raise LocalProtocolError(f"journal {self.name!r} was closed; open it again to use it")
         self._last_call += 1
-        self._calls[self._last_call] = done
+        self._calls[self._last_call] = verb, done
         getattr(self._js_journal, verb)(self._last_call, *args)
 
     def _answered(self, call: int, failure: str, result: Any) -> None:
-        error = journal_error(self.name, failure) if failure else None
         if call != _CLOSED_FROM_OUTSIDE:
-            self._calls.pop(call)(error, result)
-        elif error is not None and self.on_closed is not None:
-            self.on_closed(error)
+            verb, done = self._calls.pop(call)
+            done(journal_error(self.name, failure, verb) if failure else None, result)
+        elif self.on_closed is not None:
+            self.on_closed(journal_error(self.name, failure))
 
 
 _OPENING: Final = 0
@@ -89,16 +91,31 @@ _ADVICE: Final = {
     "LayoutError": "something else uses a database of this name; it is left as it is",
     "BlockedError": "close the other pages of this origin, or bring them to the front, and try again",
     "VersionChangeError": "join again if it is still wanted",
-    "InvalidStateError": "its database was closed or removed; join again to open it anew",
+    "OutdatedError": "reload this page to get that version",
+    "ClosedError": "join again to open it anew",
+}
+_ADVICE_FOR: Final = {
+    "open": "it may be that this page is not allowed to keep data, as in some private windows, or that the "
+    "disk is full: allow site data and free some space, or ask for "
+    'storage="memory", which lasts as long as a tab is open',
+    "add": "it may be that the disk is full; what was stored before is intact, what was being written is not "
+    "stored: free some space and join again",
+    "load": "nothing was changed: export_room saves what can be read, and delete_room makes way",
 }
 
 
-def journal_error(name: str, failure: str) -> StorageError:
-    """Make a failure of the glue, "Name: message", an error that says what to do."""
+def journal_error(name: str, failure: str, verb: str = "") -> StorageError:
+    """Make a failure of the glue, "Name: message", an error that says what to do.
+
+    Args:
+        name: The journal.
+        failure: What happened.
+        verb: What was being done: browsers have few names for many causes.
+    """
     kind = failure.partition(":")[0]
     if kind == "ConstraintError":
         return FencedError(f"journal {name!r} was taken over by another page; stop here")
-    advice = _ADVICE.get(kind)
+    advice = _ADVICE.get(kind) or _ADVICE_FOR.get(verb)
     # Some of the browser's own errors have a name and nothing to add.
     seen = f"journal {name!r} in IndexedDB: {failure.rstrip(': ')}"
     return StorageError(f"{seen} ({advice})" if advice else seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from webraft_web._browser.border import create_callback, glue
 from webraft_web._browser.broadcast_channel import BrowserChannel
@@ -81,6 +82,15 @@ class BrowserPlatform:
         failure = await self._js_journals.deleteJournal(JOURNAL_PREFIX + name)
         if failure:
             raise journal_error(name, failure)
+
+    async def dump_journal(self, name: str) -> list[tuple[Any, str]] | None:
+        dump = json.loads(await self._js_journals.dumpJournal(JOURNAL_PREFIX + name))
+        if dump["failure"]:
+            raise journal_error(name, dump["failure"], "load")
+        return None if dump["columns"] is None else list(zip(*dump["columns"], strict=True))
+
+    def keep_stored(self) -> None:
+        self._js_journals.keepStored()
 
     def on_lifecycle(self, handler: Callable[[str], None]) -> Callable[[], None]:
         proxy = create_callback(handler)

@@ -11,6 +11,7 @@ from webraft_web.core.errors import BadArgumentError, ConfigError, StorageError
 from webraft_web.document import SharedDocument, genesis_command
 from webraft_web.site import protocol
 from webraft_web.site.connection import Connection, channel_of, scope_of
+from webraft_web.site.export import export_text
 from webraft_web.site.mirror import mirror_key
 from webraft_web.site.platform import Platform
 from webraft_web.site.runner import RunnerOptions
@@ -79,6 +80,16 @@ class Page:
         self._check_platform("indexeddb")
         return await self._platform.list_journals()
 
+    async def export_room(self, name: str) -> str:
+        """Return all that this browser keeps of a room; see `webraft_web.export_room`."""
+        _check_name(name)
+        self._check_platform("indexeddb")
+        records = await self._platform.dump_journal(name)
+        mirror = self._platform.mirror_get(mirror_key(name))
+        if records is None and mirror is None:
+            raise StorageError(f"this browser keeps no room {name!r}; list_rooms() returns those it keeps")
+        return export_text(name, records or [], mirror)
+
     async def delete_room(self, name: str) -> None:
         """Delete a room in this browser, and end it in all its tabs."""
         _check_name(name)
@@ -88,6 +99,15 @@ class Page:
     async def _delete(self, name: str, *, storage: str) -> None:
         is_durable = storage == "indexeddb"
         scope = scope_of(name, is_durable=is_durable)
+        self._have_forgotten(name, storage, scope)
+        if is_durable:
+            await self._emptied(scope)
+            self._have_forgotten(name, storage, scope)  # by those who have joined meanwhile, too
+            self._platform.mirror_remove(mirror_key(name))
+            await self._platform.delete_journal(name)
+
+    def _have_forgotten(self, name: str, storage: str, scope: str) -> None:
+        """Tell all tabs to end the room."""
         own = self._rooms.get(name)
         if own is not None and own.storage == storage:
             own.connection.forget()
@@ -95,10 +115,6 @@ class Page:
             channel = self._platform.open_channel(channel_of(scope), _ignore)
             channel.post(protocol.encode("page", protocol.Forget()))
             channel.close()
-        if is_durable:
-            await self._emptied(scope)
-            self._platform.mirror_remove(mirror_key(name))
-            await self._platform.delete_journal(name)
 
     async def _emptied(self, scope: str) -> None:
         """Wait until all tabs have left the room, or one of them would begin it anew.

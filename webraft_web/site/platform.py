@@ -9,7 +9,7 @@ no tasks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from webraft_web.clock import Clock
 from webraft_web.core.errors import StorageError
@@ -98,8 +98,21 @@ class Platform(Protocol):
         Open stores of it learn by their `on_closed`.
 
         Raises:
-            StorageError: If it could not be deleted.
+            StorageError: If it could not be deleted, or not yet: a page that hangs holds it open.
         """
+
+    async def dump_journal(self, name: str) -> list[tuple[Any, str]] | None:
+        """Return all that the journal of the room `name` holds, in order; None if there is none.
+
+        Whatever its layout, and however damaged: a key that is no position comes
+        as JSON has it, and a record that is missing or cannot be read as "".
+
+        Raises:
+            StorageError: If not even that can be read.
+        """
+
+    def keep_stored(self) -> None:
+        """Ask the browser not to give up what is stored when space is short, unless it would ask the user."""
 
     def on_lifecycle(self, handler: Callable[[str], None]) -> Callable[[], None]:
         """Call `handler` synchronously in the page's lifecycle events; return what ends that.

@@ -28,6 +28,11 @@ class MemoryJournal:
         self.stores.append(store)
         return store
 
+    def dump(self, first: int = 1) -> list[tuple[int, str]]:
+        """Return the records from `first` on; "" stands for the one to begin with where it is missing."""
+        missing = {} if self.start == 1 else {self.start: ""}
+        return sorted((at, text) for at, text in {**missing, **self.records}.items() if at >= first)
+
     def fail_next(self, error: StorageError) -> None:
         """Have the next call of any store fail with `error`, changing nothing; may be stacked."""
         self._failures.append(error)
@@ -61,12 +66,7 @@ class MemoryJournalStore:
 
     def load(self, done: Callable[[list[tuple[int, str]] | StorageError], None]) -> None:
         failure = self._begin()
-        start = self._journal.start
-        records = sorted(
-            (position, text) for position, text in self._journal.records.items() if position >= start
-        )
-        if start > 1 and start not in self._journal.records:
-            records.insert(0, (start, ""))
+        records = self._journal.dump(self._journal.start)
         self._answer(lambda: done(failure or records))
 
     def add(

@@ -45,6 +45,7 @@ class Browser:
         mirror_limit: How many characters one value of localStorage may have.
         loses: Asked for every text on its way to a tab: whether it gets lost.
         has_locks, has_journals: What the browser offers.
+        is_kept: Whether it was asked to keep what is stored.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -56,6 +57,7 @@ class Browser:
         self.loses: Callable[[Tab, str], bool] = lambda _tab, _text: False
         self.has_locks = True
         self.has_journals = True
+        self.is_kept = False
         self.locks = Locks()
 
     def open_tab(self, *, is_visible: bool = True) -> Tab:
@@ -243,6 +245,13 @@ class Tab:
         journal = self.browser.journals.pop(name, None)
         if journal is not None:
             journal.delete()
+
+    async def dump_journal(self, name: str) -> list[tuple[Any, str]] | None:
+        journal = self.browser.journals.get(name)
+        return None if journal is None else journal.dump()
+
+    def keep_stored(self) -> None:
+        self.browser.is_kept = True
 
     def on_lifecycle(self, handler: Callable[[str], None]) -> Callable[[], None]:
         self._lifecycle.append(handler)
