@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from webraft_web.room import join_room as join_room
     from webraft_web.room import list_rooms as list_rooms
     from webraft_web.storage.memory import MemoryStorage as MemoryStorage
+    from webraft_web.webrtc_node import WebRTCNode as WebRTCNode
 
 _MODULES = {
     "core.entry": ["Committed"],
@@ -63,6 +64,7 @@ _MODULES = {
     "nodes": ["BroadcastChannelNode"],
     "room": ["delete_room", "export_room", "join_room", "list_rooms"],
     "storage.memory": ["MemoryStorage"],
+    "webrtc_node": ["WebRTCNode"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -90,11 +90,16 @@ class _SharedEnd:
             del self._open[self._raft, self._channel]
 
     def _heard(self, sender: str, text: str) -> None:
-        try:
-            payload = json.loads(text)
-        except (ValueError, RecursionError):
-            payload = None  # as wrong as any other payload; the server counts it
-        try:
-            self._raft.got_data(sender, payload)
-        except WebraftError as error:
-            _logger.warning("%s sent what cannot be used: %s", sender, error)
+        deliver(self._raft, sender, text)
+
+
+def deliver(raft: AddressedReceiver, sender: str, text: str) -> None:
+    """Hand a server what the one at `sender` wrote."""
+    try:
+        payload = json.loads(text)
+    except (ValueError, RecursionError):
+        payload = None  # as wrong as any other payload; the server counts it
+    try:
+        raft.got_data(sender, payload)
+    except WebraftError as error:
+        _logger.warning("%s sent what cannot be used: %s", sender, error)

@@ -14,7 +14,8 @@
  * @property {(text: string) => number} send Send one message, at most 64 KiB of UTF-8; returns how
  *   many bytes wait to be sent, or -1 if the channel is not open.
  * @property {() => string} statistics What was measured lately, as a JSON object; asks for more.
- * @property {() => void} close Ends it at both ends; nothing is reported afterwards.
+ * @property {() => void} close Ends it at both ends, once what was sent has arrived or cannot; nothing
+ *   is reported afterwards.
  */
 
 /**
@@ -30,7 +31,8 @@
 const LOW_BYTES = 256 * 1024;
 const MAX_EARLY = 64;
 const PATIENCE_MS = 1000;
-const GONE_MS = 10_000;
+const GONE_MS = 8_000;
+const FLUSH_MS = 2000;
 
 /** Whether there are such connections here: workers have none. */
 export function hasPeerConnections() {
@@ -92,18 +94,18 @@ export function openPeerConnection(isPolite, isFirst, configuration, farewell, o
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let giveUp;
 
-  const end = () => {
+  const beQuiet = () => {
     ending.abort();
     clearTimeout(restart);
     clearTimeout(giveUp);
     if (channel) channel.onmessage = channel.onclose = null;
     pc.onnegotiationneeded = pc.onicecandidate = pc.onconnectionstatechange = null;
-    pc.close();
   };
   /** @param {string} why */
   const fail = (why) => {
     if (ending.signal.aborted) return;
-    end();
+    beQuiet();
+    pc.close();
     onEvent("closed", why, "");
   };
   /** @param {object} what */
@@ -226,7 +228,13 @@ export function openPeerConnection(isPolite, isFirst, configuration, farewell, o
       );
       return figures;
     },
-    close: end,
+    close: () => {
+      beQuiet();
+      if (channel?.readyState !== "open") return pc.close();
+      channel.onclose = () => pc.close();
+      channel.close(); // when it has sent what waits
+      setTimeout(() => pc.close(), FLUSH_MS);
+    },
   };
 }
 

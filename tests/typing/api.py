@@ -14,6 +14,7 @@ from webraft_web import (
     RaftInterface,
     SharedDocument,
     WebraftError,
+    WebRTCNode,
     delete_room,
     export_room,
     join_room,
@@ -57,6 +58,9 @@ class Server(RaftInterface):
 
     def create_instance(self, address: str) -> NodeInstance:
         """Open a link."""
+        if address.startswith("far"):
+            servers = [{"urls": "stun:stun.example.org"}]
+            return WebRTCNode(address, self, room="r", secret="s", signaling=["wss://x"], ice_servers=servers)
         return Link(address, self) if address.startswith("own") else BroadcastChannelNode(address, self)
 
     @property

@@ -1,0 +1,84 @@
+"""A page's mesh from what an application says: a room, its secret, and servers to meet at."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from webraft_web import _browser
+from webraft_web._browser.peer_connection import BrowserPeerConnections
+from webraft_web.core.errors import WebraftError
+from webraft_web.transports.keys import derive_keys
+from webraft_web.transports.signaling.base import Strategy
+from webraft_web.transports.signaling.meeting import Meeting
+from webraft_web.transports.signaling.strategies import strategy_for
+from webraft_web.transports.webrtc.link import Link
+from webraft_web.transports.webrtc.mesh import Mesh
+
+
+class OpenMesh(Protocol):
+    """Begins to open a mesh; `open_page_mesh` does."""
+
+    def __call__(
+        self,
+        room: str,
+        secret: str,
+        *,
+        signaling: Iterable[str | Strategy],
+        ice_servers: Iterable[Mapping[str, Any]],
+        claim: Callable[[], str],
+        on_link: Callable[[Link], None],
+        on_error: Callable[[WebraftError], None],
+    ) -> Awaitable[Mesh]:
+        """Check the arguments at once, and give the mesh later."""
+
+
+def open_page_mesh(
+    room: str,
+    secret: str,
+    *,
+    signaling: Iterable[str | Strategy],
+    ice_servers: Iterable[Mapping[str, Any]],
+    claim: Callable[[], str],
+    on_link: Callable[[Link], None],
+    on_error: Callable[[WebraftError], None],
+) -> Awaitable[Mesh]:
+    """Check the arguments at once, and give this page's mesh once the keys are derived.
+
+    Args:
+        room: Its name.
+        secret: Of those who belong to it; see `transports.keys.derive_keys`.
+        signaling: Servers to meet at; see `strategy_for`. Without any, pages meet by pasting alone.
+        ice_servers: See `BrowserPeerConnections`.
+        claim: See `Mesh`, as for the two callbacks.
+        on_link: Gets each link.
+        on_error: Gets each error.
+
+    Raises:
+        ConfigError: If this is no page, or something is not what it should be; for the secret
+            it is the awaitable that raises.
+    """
+    connections = BrowserPeerConnections(ice_servers)
+    clock = _browser.shared_clock()
+    chance = random.Random(secrets.randbits(64))  # noqa: S311 - it only spreads announcements
+    strategies = [strategy_for(server, clock, chance) for server in signaling]
+
+    async def open_mesh() -> Mesh:
+        keys = await derive_keys(secret, room)
+        page = secrets.token_hex(16)
+        open_meeting = partial(Meeting, strategies, keys, page, clock, chance, on_state=lambda: None)
+        return Mesh(
+            open_meeting if strategies else None,
+            keys,
+            page,
+            claim,
+            connections,
+            clock,
+            on_link=on_link,
+            on_error=on_error,
+        )
+
+    return open_mesh()
