@@ -38,7 +38,7 @@ class Numbery(int):
         raise AssertionError("a foreign value was asked to describe itself")
 
 
-class Listy(list):  # type: ignore[type-arg]
+class Listy(list[Any]):
     """A list that has something else to say every time."""
 
     def __iter__(self) -> Any:

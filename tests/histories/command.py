@@ -26,15 +26,16 @@ def main(arguments: Sequence[str]) -> int:
     passed = failed = 0
     try:
         for path, expected in _cases(options.paths):
-            is_passed = _try(path, expected, options.steps, explain=options.explain)
+            if isinstance(expected, Verdict):
+                is_passed = _try(path, expected, options.steps, explain=options.explain)
+            else:
+                is_passed = False
+                say(f"✗ {expected}")
             passed += is_passed
             failed += not is_passed
     except KeyboardInterrupt:
         say("Interrupted.")
         return _INTERRUPTED
-    except ValueError as error:
-        say(str(error))
-        failed += 1
     say(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
@@ -68,41 +69,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _cases(paths: Sequence[Path]) -> Iterator[tuple[Path, Verdict]]:
-    """Return each history's file with the verdict that it should get.
-
-    Raises:
-        ValueError: If there are none, or a file with verdicts cannot be read.
-    """
+def _cases(paths: Sequence[Path]) -> Iterator[tuple[Path, Verdict | str]]:
+    """Return each history's file with the verdict that it should get, or with why there is none."""
     for path in paths:
-        directory = path if path.is_dir() else path.parent
-        verdicts = read_verdicts(directory / VERDICTS)
+        lines = read_verdicts((path if path.is_dir() else path.parent) / VERDICTS)
+        verdicts = {one: verdict for one, verdict in lines if isinstance(verdict, Verdict)}
+        complaints = [(one, complaint) for one, complaint in lines if isinstance(complaint, str)]
+        yield from complaints
         found = {path}
         if path.is_dir():
             found = {one for one in path.iterdir() if one.suffix in _SUFFIXES} | verdicts.keys()
-        if not found:
-            raise ValueError(f"{path}: there are no histories here ({', '.join(sorted(_SUFFIXES))})")
-        for one in sorted(found):
+            if not found and not complaints:
+                yield path, f"{path}: there are no histories here ({', '.join(sorted(_SUFFIXES))})"
+        for one in sorted(found - {one for one, _ in complaints}):
             yield one, verdicts.get(one, Verdict.LINEARIZABLE)
 
 
-def read_verdicts(path: Path) -> dict[Path, Verdict]:
+def read_verdicts(path: Path) -> list[tuple[Path, Verdict | str]]:
     """Read the verdicts that the histories of a directory should get; none if there is no such file.
 
-    Raises:
-        ValueError: If a line is no verdict.
+    Returns:
+        Line by line the history and its verdict, or what is wrong with the line.
     """
-    verdicts: dict[Path, Verdict] = {}
+    lines: list[tuple[Path, Verdict | str]] = []
     if path.exists():
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            name, _, verdict = line.partition("\t")
+        text = path.read_text(encoding="utf-8", errors="backslashreplace")
+        for number, line in enumerate(text.splitlines(), 1):
+            name, _, word = line.partition("\t")
+            verdict: Verdict | str
             try:
-                verdicts[path.parent / name] = Verdict(verdict.strip())
+                verdict = Verdict(word.strip())
             except ValueError:
-                raise ValueError(
-                    f"{path}:{number}: expected a name, a tab and a verdict, in: {line:.200}"
-                ) from None
-    return verdicts
+                verdict = f"{path}:{number}: expected a name, a tab and a verdict, in: {line:.200}"
+            lines.append((path.parent / name, verdict))
+    return lines
 
 
 def _try(path: Path, expected: Verdict, budget: int, *, explain: bool) -> bool:

@@ -57,8 +57,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def scenarios_in(place: Path) -> list[Path]:
-    """Return the scenarios of a folder and of those within it, in order; a file stands for itself."""
-    return [place] if place.is_file() else sorted(path for path in place.rglob("*.txt") if path.is_file())
+    """Return the scenarios of a folder and of those within it, in order; a file stands for itself.
+
+    A link to nowhere counts as one, which fails: something is missing.
+    """
+    return sorted(path for path in place.rglob("*.txt") if not path.is_dir()) if place.is_dir() else [place]
 
 
 def _report(place: Path, path: Path) -> Outcome:

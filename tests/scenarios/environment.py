@@ -43,8 +43,6 @@ class Environment:
     def __init__(self) -> None:
         self.nodes: dict[ServerId, Node] = {}
         self.messages: list[Message] = []
-        self.has_changed_membership = False
-        """A configuration changed, which etcd does when it is applied and this core when it is appended."""
         self._changes: dict[tuple[int, int], str] = {}
         self._level = "debug"
         self._lines: list[str] = []
@@ -75,6 +73,26 @@ class Environment:
     @property
     def is_quiet(self) -> bool:
         return self._level == "none"
+
+    @property
+    def change_under_way(self) -> str:
+        """The newest change of the membership until every server has applied it, then "".
+
+        Until then etcd's servers, which act on it once they apply it, do other things
+        than this core's, which act on it once they append it; from then on they do not.
+        """
+        rafts = [node.raft for node in self.nodes.values()]
+        members = {server for raft in rafts for server in raft.configuration.servers}
+        configurations = {
+            configuration
+            for raft in rafts
+            if raft.server_id in members
+            for configuration in (raft.configuration, raft.log.configuration_at(raft.last_applied))
+        }
+        if not self._changes or len(configurations) == 1:
+            return ""
+        term, index = max(self._changes)
+        return f"{self._changes[term, index]} at {term}/{index}"
 
     def handle(self, directive: Directive) -> str:
         """Carry a command out; return what it prints.
@@ -295,7 +313,6 @@ class Environment:
         learners = set(before.non_voting) - {server}
         if words[0][0] != "r":
             (voters if words[0][0] == "v" else learners).add(server)
-        self.has_changed_membership = True
         kind = "EntryConfChange" if directive.values("v1") == ["true"] else "EntryConfChangeV2"
         if raft.leadership is None or not raft.leadership.can_change_configuration:
             raise UnsupportedError(

@@ -120,6 +120,40 @@ def test_joint_changes_of_the_membership_are_skipped(tmp_path):
     assert "joint" in verdict.reason
 
 
+PROMOTION = (
+    "log-level none",
+    "add-nodes 3 voters=(1,2) learners=(3) index=2",
+    "campaign 1",
+    "stabilize",
+    "log-level info",
+    "propose-conf-change 1\nv3",
+)
+ETCDS_STATUS = (
+    "1: StateReplicate match=4 next=5\n2: StateReplicate match=3 next=5\n3: StateReplicate match=3 next=5"
+)
+
+
+def test_a_difference_while_a_change_of_the_membership_is_under_way_is_by_design(tmp_path):
+    """Server 3 votes once the change is appended, which etcd's `status` does not say yet."""
+    verdict = judged(tmp_path, *PROMOTION, f"status 1 => {ETCDS_STATUS} learner")
+    assert verdict.outcome is Outcome.SKIPPED
+    assert "EntryConfChangeV2 v3 at 1/4" in verdict.reason
+    verdict = judged(tmp_path, *PROMOTION, "stabilize 1 2 log-level=none", "raft-log 3 => 1/3 EntryNormal")
+    assert verdict.outcome is Outcome.SKIPPED
+
+
+def test_a_difference_after_a_change_of_the_membership_fails(tmp_path):
+    """Once all have applied it, nothing excuses another term, or a server that does not vote."""
+    settled = (*PROMOTION, "stabilize log-level=none", "add-nodes 1")
+    states = "1: StateLeader (Voter) Term:1 Lead:1\n2: StateFollower (Voter) Term:1 Lead:1\n"
+    newcomer = "4: StateFollower (Non-Voter) Term:0 Lead:0"
+    right = "3: StateFollower (Voter) Term:1 Lead:1"
+    assert judged(tmp_path, *settled, f"raft-state => {states}{right}\n{newcomer}") == Verdict(Outcome.PASSED)
+    for wrong in (right.replace("Voter", "Non-Voter"), right.replace("Term:1", "Term:2")):
+        verdict = judged(tmp_path, *settled, f"raft-state => {states}{wrong}\n{newcomer}")
+        assert (verdict.outcome, verdict.reason) == (Outcome.FAILED, "differs")
+
+
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -211,6 +245,17 @@ def test_the_command_counts_what_passed_and_fails_if_one_failed(tmp_path, capsys
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith(f"  ~ {HALF}: differs by design") for line in lines)
     assert lines[-1] == "0 passed, 1 failed, 1 skipped"
+
+
+def test_a_link_to_nowhere_fails(tmp_path, capsys):
+    """A scenario that is missing is not passed over, and those beside it run."""
+    written(tmp_path, THREE)
+    (tmp_path / "lost.txt").symlink_to(tmp_path / "moved.txt")
+    (tmp_path / "folder.txt").mkdir()
+    assert main([str(tmp_path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  ✗ lost.txt: cannot be read") for line in lines)
+    assert lines[-1] == "1 passed, 1 failed"
 
 
 def test_the_command_refuses_a_folder_without_scenarios(tmp_path, capsys):

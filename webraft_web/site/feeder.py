@@ -13,11 +13,15 @@ from typing import Final
 from webraft_web.clock import Clock
 from webraft_web.core.entry import Snapshot, address_of
 from webraft_web.core.raft import Raft
+from webraft_web.core.ready import Feed
 from webraft_web.core.role import Role
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.protocol import Beat, Document, Entries, Starting, Text
 
 BEAT_MS: Final = 200
+GATHER_MS: Final = 5
+"""How long a tab that lacks something waits for others: what one lost, most lost, and one text serves all."""
+
 MAX_FEED_SIZE: Final = 1024 * 1024
 DOCUMENT_AFTER: Final = 2000
 """A tab that lacks more entries than this gets the whole document instead: it is sooner there."""
@@ -30,7 +34,7 @@ class Feeder:
         clock: For the signs of life.
         copy: This tab's copy of the document.
         known_tabs: Who was here so far, to be told until somebody has looked.
-        post: Says something to one tab, or ("") to all others.
+        post: Says something to some tabs (ids between commas), or ("") to all others.
 
     Fields:
         run: The number of the tenure.
@@ -58,6 +62,8 @@ class Feeder:
         self._tabs: list[str] | None = None
         self._said: object = None
         self._timer = clock.timer(self._on_timer)
+        self._lacking: dict[str, tuple[str, int]] = {}
+        self._supply_timer = clock.timer(self._supply)
 
     def start(self) -> None:
         """Give signs of life from now on."""
@@ -66,6 +72,7 @@ class Feeder:
     def close(self) -> None:
         """Fall silent."""
         self._timer.close()
+        self._supply_timer.close()
 
     def begin(self, cluster: str, raft: Raft) -> None:
         """Feed another cluster's entries from now on, beyond what is known to be committed."""
@@ -84,17 +91,36 @@ class Feeder:
         self.say_news()
 
     def supply(self, cluster: str, applied: int, recipient: str) -> None:
-        """Send the tab `recipient` what follows `applied`, or the whole document."""
+        """Send the tab `recipient`, soon, what follows `applied` in `cluster`, or the whole document."""
+        if not self._lacking:
+            self._supply_timer.set(self._clock.now_ms() + GATHER_MS)
+        self._lacking[recipient] = (cluster, applied)
+
+    def _supply(self) -> None:
+        """Send those who asked meanwhile what they lack: at most two texts, however many they are."""
+        lacking, self._lacking = self._lacking, {}
         raft = self._raft
         if raft is None or self._copy.applied_index == 0:
             return
-        is_near = cluster == self.cluster and applied > 0 and self._fed_index - applied <= DOCUMENT_AFTER
-        feed = raft.feed_after(applied, MAX_FEED_SIZE) if is_near else None
-        if feed is None or isinstance(feed, Snapshot):
-            document = self._copy.snapshot(raft.configuration)
-            self._post(Document(self.run, self.cluster, document), recipient)
-        elif feed.entries:
-            self._post(Entries(self.run, self.cluster, feed), recipient)
+        first = max(raft.log.first_index - 1, self._fed_index - DOCUMENT_AFTER, 1)
+        near = {
+            tab: applied
+            for tab, (cluster, applied) in lacking.items()
+            if cluster == self.cluster and applied >= first
+        }
+        far = ",".join(sorted(lacking.keys() - near.keys()))
+        if far:
+            self.bring(far)
+        # Those who lack less pass over what they have.
+        feed = raft.feed_after(min(near.values()), MAX_FEED_SIZE) if near else None
+        if isinstance(feed, Feed) and feed.entries:
+            self._post(Entries(self.run, self.cluster, feed), ",".join(sorted(near)))
+
+    def bring(self, recipients: str = "") -> None:
+        """Send the whole document, unasked to everybody where nobody can have it yet."""
+        if self._raft is not None:
+            snapshot = self._copy.snapshot(self._raft.configuration)
+            self._post(Document(self.run, self.cluster, snapshot), recipients)
 
     def feed(self) -> None:
         """Tell all tabs what was committed; rule 12: once it is persisted here."""

@@ -1,9 +1,9 @@
 """What the tabs of one browser say to each other on their room's channel.
 
-A text is a recipient (a tab's id, or nothing for everybody), a newline, and a
-JSON list: version, the sender's tab, the kind, then the kind's fields in order.
-The recipient stands first so that a tab skips what is not for it without
-parsing: every text reaches every tab.
+A text is its recipients (tabs' ids between commas, or nothing for everybody), a
+newline, and a JSON list: version, the sender's tab, the kind, then the kind's
+fields in order. The recipients stand first so that a tab skips what is not for
+it without parsing: every text reaches every tab.
 
 The tables at the end are the whole protocol. Other tabs may run another release
 of this package, so everything is checked before it is believed.
@@ -109,7 +109,7 @@ class Beat(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """Committed entries for all observers, once per batch; or what one of them lacked."""
+    """Committed entries for all observers, once per batch; or what some of them lacked."""
 
     run: int
     cluster: str
@@ -117,7 +117,7 @@ class Entries(NamedTuple):
 
 
 class Document(NamedTuple):
-    """The whole state machine, for one tab that lacks too much."""
+    """The whole state machine, for tabs that lack too much."""
 
     run: int
     cluster: str
@@ -165,11 +165,11 @@ class Envelope(NamedTuple):
     content: Text
 
 
-def encode(sender: str, content: Text, recipient: str = "") -> str:
-    """Return the text that carries `content` to `recipient`, or to everybody."""
+def encode(sender: str, content: Text, recipients: str = "") -> str:
+    """Return the text that carries `content` to `recipients`, or to everybody."""
     kind, fields = _KINDS_BY_TYPE[type(content)]
     values = [field.encode(value) for field, value in zip(fields, content, strict=True)]
-    return f"{recipient}\n{_dumps([VERSION, sender, kind, *values])}"
+    return f"{recipients}\n{_dumps([VERSION, sender, kind, *values])}"
 
 
 def decode(text: str, tab: str) -> Envelope | None:
@@ -180,8 +180,8 @@ def decode(text: str, tab: str) -> Envelope | None:
     """
     if len(text) > MAX_TEXT_SIZE:
         raise RemoteProtocolError(f"a text of {len(text)} characters came; at most {MAX_TEXT_SIZE} are read")
-    recipient, _, body = text.partition("\n")
-    if recipient not in ("", tab):
+    recipients, _, body = text.partition("\n")
+    if recipients and tab not in recipients.split(","):
         return None
     try:
         parts = json.loads(body)

@@ -27,7 +27,7 @@ from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.machine import RoomMachine
 from webraft_web.site.neighbours import Claim, Neighbours, OpenNetwork
 from webraft_web.site.platform import Platform
-from webraft_web.site.protocol import Beat, Document, ReadAnswer, Refused, Text
+from webraft_web.site.protocol import Beat, ReadAnswer, Refused, Text
 from webraft_web.site.timeouts import RoomTimeouts
 from webraft_web.storage.base import Storage, StoredState
 from webraft_web.storage.indexed_db import JournalStorage
@@ -199,7 +199,7 @@ class Runner:
         self._is_newcomer = raft.log.last_index == 0
         self._feeder.begin(cluster, raft)
         if cluster == self._machine.minted:
-            self._post(Document(self.run, cluster, self._copy.snapshot(raft.configuration)), "")
+            self._feeder.bring()
 
     def _on_changed(self) -> None:
         """Look at the server after each batch of its work."""

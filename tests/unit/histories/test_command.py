@@ -41,10 +41,21 @@ def test_verdicts_are_what_is_compared_with(tmp_path, capsys) -> None:
     verdicts.write_text("bad.log\tnot linearizable\nlost.log\tlinearizable\n")
     code, lines = run(capsys, tmp_path)
     assert (code, lines[-1]) == (1, "2 passed, 1 failed")
-    verdicts.write_text("bad.log\twrong\n")
-    code, lines = run(capsys, tmp_path)
-    assert code == 1
-    assert "verdicts.tsv:1: expected a name, a tab and a verdict" in lines[0]
+
+
+def test_a_line_that_is_no_verdict_fails_and_ends_nothing(tmp_path, capsys) -> None:
+    """It is shown with its number; what it names is not judged, and all others are."""
+    (tmp_path / "good.log").write_text(GOOD)
+    (tmp_path / "bad.log").write_text(BAD)
+    (tmp_path / "verdicts.tsv").write_bytes(b"bad.log\twrong\n\xff\ngood.log\tlinearizable\n")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code, lines = run(capsys, empty, tmp_path)
+    assert (code, lines[-1]) == (1, "1 passed, 3 failed")
+    assert "there are no histories here" in lines[0]
+    assert "verdicts.tsv:1: expected a name, a tab and a verdict, in: bad.log\twrong" in lines[1]
+    assert "verdicts.tsv:2: " in lines[2]
+    assert lines[3].startswith("✓ good.log  linearizable")
 
 
 def test_the_histories_that_come_with_the_tests_get_their_verdicts(capsys) -> None:

@@ -7,7 +7,7 @@ from tests.histories.command import DATA, read_verdicts
 from tests.histories.edn import Keyword, read_all
 from tests.histories.jepsen import read_history
 
-VERDICTS = read_verdicts(DATA / "verdicts.tsv")
+VERDICTS = dict(read_verdicts(DATA / "verdicts.tsv"))
 
 
 def history_of(tmp_path, text):

@@ -46,6 +46,9 @@ class Bench:
     def refreshed(self, place):
         self.places.append(place)
 
+    def configuration_applied(self, configuration):
+        """Who belongs to the cluster is nothing to an application."""
+
     def _apply(self, entry, index, done):
         self.applied.append((index, entry))
         done()
@@ -104,6 +107,7 @@ def test_a_command_that_is_not_json_is_reported_and_holds_nothing_up(data):
 
 
 def test_what_one_handler_does_to_a_command_no_other_sees():
+    """Each is handed a value of its own, also at a second try."""
     bench = Bench()
     bench.listeners.add("apply", lambda entry, _index, done: (entry["list"].append(0), done()), once=False)
     bench.listeners.add("apply", bench._apply, once=False)

@@ -32,7 +32,7 @@ class ConnectionEvents(Protocol):
     def on_low(self) -> None:
         """Few bytes wait to be sent, after many did."""
 
-    def on_closed(self, reason: str) -> None:
+    def on_lost(self, reason: str) -> None:
         """It is over, not by `close`; nothing comes afterwards."""
 
 
