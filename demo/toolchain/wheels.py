@@ -65,5 +65,5 @@ def wheels_dir() -> Path:
 def _sources() -> list[Path]:
     package = [path for path in (ROOT / "webraft_web").rglob("*") if path.is_file()]
     glue = (ROOT / "js_glue" / "src").glob("*.js")
-    about = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
+    about = [ROOT / name for name in ("pyproject.toml", ".wheel/hook.py", "README.md", "LICENSE")]
     return [path for path in (*package, *glue, *about) if "__pycache__" not in path.parts and path.exists()]

@@ -11,6 +11,7 @@ from typing import Final
 from demo.toolchain.progress import SetupError, say
 from tests import setup
 from tests.chaos.run import run
+from tests.chaos.schedule import FEW, TABS
 
 _INTERRUPTED: Final = 130
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         setup.ensure_chromium()
         say(f"Seed {seed}: it fixes what is done when. What the browser makes of it, no seed fixes.")
-        outcome = run(seed, 60 * options.minutes, say)
+        outcome = run(seed, 60 * options.minutes, say, tabs=options.tabs)
     except KeyboardInterrupt:
         say("Interrupted.")
         return _INTERRUPTED
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     say("\n".join(outcome.figures))
     if outcome.problems:
         say("\n".join(f"✗ {problem}" for problem in outcome.problems))
-        say(f"Again: python3 tests chaos --seed {seed} --minutes {options.minutes:g}")
+        size = f"--minutes {options.minutes:g} --tabs {options.tabs}"
+        say(f"Again: python3 tests chaos --seed {seed} {size}")
     say(f"The history: python3 tests histories {outcome.file}")
     say(f"{int(not outcome.problems)} passed, {int(bool(outcome.problems))} failed")
     return 1 if outcome.problems else 0
@@ -59,4 +61,14 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, help="of what is done when; when exactly it hits is the browser's (random)"
     )
     parser.add_argument("--minutes", type=float, default=2, help="how long (%(default)s)")
+    parser.add_argument(
+        "--tabs", type=_count, default=TABS, metavar="N", help=f"at most, {FEW} or more (%(default)s)"
+    )
     return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < FEW:
+        raise argparse.ArgumentTypeError(f"chaos takes {FEW} tabs or more")
+    return count

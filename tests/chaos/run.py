@@ -13,7 +13,7 @@ from typing import Final
 from demo.toolchain.places import CACHE
 from tests.chaos.gaps import describe_gaps, find_gaps
 from tests.chaos.records import Records
-from tests.chaos.schedule import Action, draw_actions
+from tests.chaos.schedule import TABS, Action, draw_actions
 from tests.chaos.world import ChaosError, World
 from tests.tabs.chromium import Chromium
 from tests.tabs.serving import serve, tab_routes
@@ -42,7 +42,9 @@ class Outcome:
     figures: list[str] = field(default_factory=list)
 
 
-def run(seed: int, seconds: float, say: Callable[[str], None], *, least: int = 0) -> Outcome:
+def run(
+    seed: int, seconds: float, say: Callable[[str], None], *, least: int = 0, tabs: int = TABS
+) -> Outcome:
     """Do what the seed says for a while, and check what the tabs saw.
 
     Args:
@@ -50,13 +52,14 @@ def run(seed: int, seconds: float, say: Callable[[str], None], *, least: int = 0
         seconds: How long to go on with them; bringing all tabs back and checking come on top.
         say: Takes lines on how far it is.
         least: How many actions to do however long they take.
+        tabs: How many tabs there are at most.
     """
     outcome = Outcome(FILES / f"seed-{seed}.jsonl")
     final = []
     with _world() as world:
         begun = said = time.monotonic()
         try:
-            for action in draw_actions(seed):
+            for action in draw_actions(seed, tabs):
                 outcome.actions.append(action)
                 world.perform(action)
                 now = time.monotonic()

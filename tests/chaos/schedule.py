@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 TABS: Final = 5
-_FEW: Final = 3
+FEW: Final = 3
+"""So many tabs are opened before anything else is done."""
 _PAUSE_S: Final = (0.1, 1.9)
 _SPIN_S: Final = (0.3, 4.0)
 _WEIGHTS: Final = {
@@ -38,7 +39,7 @@ class Action(NamedTuple):
     Fields:
         pause_s: How long to leave everything alone before.
         kind: A key of `_WEIGHTS`.
-        tab: Which tab, from 0 to TABS - 1; all, for `restart`.
+        tab: Which tab, from 0 on; all, for `restart`.
         spin_s: For `spin`, for how long.
     """
 
@@ -78,13 +79,18 @@ class _Tab:
         return self.is_hidden if kind == "show" else kind != "hide" or not self.is_hidden
 
 
-def draw_actions(seed: int) -> Iterator[Action]:
-    """Return actions without end; they make sense in this order, and leave some tab to work after each."""
+def draw_actions(seed: int, count: int = TABS) -> Iterator[Action]:
+    """Return actions without end; they make sense in this order, and leave some tab to work after each.
+
+    Args:
+        seed: Of all chance.
+        count: How many tabs there are at most, `FEW` or more.
+    """
     chance = random.Random(seed)
-    tabs = [_Tab() for _ in range(TABS)]
+    tabs = [_Tab() for _ in range(count)]
     now_s = 0.0
     while True:
-        are_few = sum(tab.is_open for tab in tabs) < _FEW
+        are_few = sum(tab.is_open for tab in tabs) < FEW
         pause_s = 0 if are_few else round(chance.uniform(*_PAUSE_S), 2)
         now_s += pause_s
         choices = [
@@ -101,7 +107,7 @@ def draw_actions(seed: int) -> Iterator[Action]:
         spin_s = round(chance.uniform(*_SPIN_S), 1) if kind == "spin" else 0
         yield Action(pause_s, kind, number, spin_s)
         if kind == "restart":
-            tabs = [_Tab() for _ in range(TABS)]
+            tabs = [_Tab() for _ in range(count)]
         else:
             tabs[number] = _after(tabs[number], kind, now_s + spin_s)
 

@@ -17,7 +17,8 @@ def test_outside_of_pyodide_it_can_be_imported_and_says_why_it_cannot_be_used(us
 
 
 @pytest.mark.parametrize(
-    "module", ["broadcast_channel", "journal", "lifecycle", "local_storage", "ticker", "web_locks"]
+    "module",
+    ["broadcast_channel", "journal", "lifecycle", "local_storage", "peer_connection", "ticker", "web_locks"],
 )
 def test_every_module_of_the_glue_becomes_a_script(module):
     """Exports turn into the script's value, and no module syntax is left."""

@@ -300,9 +300,11 @@ BATCH = json.dumps([1, "batch", wire.encode_batch(FIRST)])
 @pytest.mark.parametrize(
     ("records", "complaint"),
     [
-        ({1: "{"}, "position 1 is no list"),
+        ({1: ""}, "position 1 is missing, or no text"),
+        ({1: "{"}, "position 1 does not match its checksum"),
+        ({1: f"1234567g{BATCH}"}, "position 1 does not match its checksum"),
+        ({1: "["}, "position 1 is no list"),
         ({1: "[]"}, "position 1 is no list"),
-        ({1: 7}, "position 1 is no list"),
         ({1: "[" * 200_000}, "position 1 is no list"),
         ({1: '[2, "takeover", ""]'}, "position 1 has version 2.*newest program"),
         ({1: '[1, "surprise", ""]'}, "position 1 is of the unknown kind 'surprise'"),

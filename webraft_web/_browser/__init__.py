@@ -13,7 +13,9 @@ from webraft_web._browser.journal import BrowserJournal
 from webraft_web._browser.local_storage import BrowserLocalStorage
 from webraft_web._browser.platform import BrowserPlatform
 from webraft_web._browser.ticker import BrowserClock, shared_clock
+from webraft_web._browser.web_crypto import derive_bytes, derive_sealer
 from webraft_web._browser.web_locks import BrowserLockRequest
+from webraft_web._browser.web_socket import BrowserSocket
 
 __all__ = [
     "IN_PYODIDE",
@@ -23,6 +25,9 @@ __all__ = [
     "BrowserLocalStorage",
     "BrowserLockRequest",
     "BrowserPlatform",
+    "BrowserSocket",
+    "derive_bytes",
+    "derive_sealer",
     "fetch_text",
     "shared_clock",
 ]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -30,7 +31,9 @@ from webraft_web.core.errors import (
 )
 from webraft_web.document import Client
 from webraft_web.site import protocol
+from webraft_web.site.conditions import Conditions
 from webraft_web.site.election import Election
+from webraft_web.site.handover import Handover
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.mirror import Mirror
 from webraft_web.site.observer import Observer
@@ -80,7 +83,7 @@ class Connection:
         self._refused_texts = 0
         self._reads: dict[int, Callable[[int | WebraftError], None]] = {}
         self._last_read = 0
-        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._conditions = Conditions()
         self._known_tabs = [self.tab]
         self._was_leader = False
         self._runner: Runner | None = None
@@ -96,6 +99,7 @@ class Connection:
             on_elected=self._on_elected,
             on_deposed=self._on_deposed,
         )
+        self._handover = Handover(platform, partial(self._post, protocol.Hidden()))
         self._stop_lifecycle = platform.on_lifecycle(self._on_lifecycle)
         self._come()
 
@@ -163,7 +167,7 @@ class Connection:
         elif self._observer.runner:
             self._post(protocol.Recover(cluster), self._observer.runner)
         try:
-            await asyncio.wait_for(self._until(has_recovered), RECOVER_WITHIN_S)
+            await asyncio.wait_for(self._conditions.until(has_recovered), RECOVER_WITHIN_S)
         except TimeoutError as error:
             raise OutcomeUnknownError(
                 f"room {self.room!r} was not recovered within {RECOVER_WITHIN_S} s; try again, "
@@ -181,7 +185,7 @@ class Connection:
         Raises:
             StorageError: If the store cannot be used.
         """
-        await self._until(lambda: self._is_joined)
+        await self._conditions.until(lambda: self._is_joined)
 
     def forget(self) -> None:
         """End the connection in all tabs: the room is being deleted in this browser."""
@@ -196,10 +200,11 @@ class Connection:
         self._go()
         self._mirror.close()
         self._election.close()
+        self._handover.close()
         self._tab_list.close()
         self._stop_lifecycle()
         over = error or OutcomeUnknownError(f"room {self.room!r} was closed")
-        self._fail_waiting(over)
+        self._conditions.fail(over)
         self.client.fail(over)
         self._on_over()
 
@@ -238,7 +243,9 @@ class Connection:
             self._come()
         elif event == "hidden":
             self._write_mirror()
+            self._handover.look()
         elif event == "visible":
+            self._handover.look()
             self._ask_to_run()
 
     def _write_mirror(self) -> None:
@@ -247,7 +254,7 @@ class Connection:
             self._mirror.write()
 
     def _ask_to_run(self) -> None:
-        """Tell a runner that nobody looks at that this page is looked at: hidden pages fall asleep."""
+        """Tell the runner that this page is looked at: it may want to make way."""
         if self._observer.runner and self._platform.is_visible():
             self._post(protocol.Visible(), self._observer.runner)
 
@@ -270,6 +277,7 @@ class Connection:
         self._runner.start()
 
     def _on_serving(self) -> None:
+        self._handover.run(True)
         self._reads.clear()
         self._tab_list.watch()
         self.client.resubmit()
@@ -280,44 +288,48 @@ class Connection:
         if is_leader != self._was_leader:
             self._was_leader = is_leader
             self.client.emit("leader" if is_leader else "follower")
-        self._settle_waiting()
+        self._conditions.settle()
 
     def _on_error(self, error: WebraftError) -> None:
         self.client.emit("error", error)
 
     def _on_failed(self, error: StorageError) -> None:
-        is_fenced = isinstance(error, FencedError)
+        if isinstance(error, FencedError):
+            self._step_down(error)
+            return
         self._end_tenure()
-        if is_fenced:
-            self._election.start()
-            self._report_deposed(error)
-        else:
-            self._election.pause(RETRY_MS)
-            self._fail_waiting(error)
-            self.client.emit("error", error)
-
-    def _on_deposed(self) -> None:
-        self._end_tenure()
-        self._election.start()
-        self._report_deposed(None)
-
-    def _report_deposed(self, cause: StorageError | None) -> None:
-        error = FencedError(
-            f"another tab took over the server of room {self.room!r}, because this page was blocked or "
-            f"asleep for a second or more. This tab observes now; what it had pending is sent again"
-        )
-        error.__cause__ = cause
+        self._election.pause(RETRY_MS)
+        self._conditions.fail(error)
         self.client.emit("error", error)
 
-    def _end_tenure(self) -> None:
+    def _on_deposed(self) -> None:
+        self._step_down(None)
+
+    def _step_down(self, cause: StorageError | None) -> None:
+        """Observe from now on: another tab has taken over."""
+        is_wanted = self._handover.is_offered
+        has_served = self._end_tenure()
+        self._election.start()
+        if has_served and not is_wanted:
+            error = FencedError(
+                f"another tab took over the server of room {self.room!r}, because this page was blocked or "
+                f"asleep for a second or more. This tab observes now; what it had pending is sent again"
+            )
+            error.__cause__ = cause
+            self.client.emit("error", error)
+
+    def _end_tenure(self) -> bool:
+        """Run the server no longer; return whether it has served, so that others may notice."""
         if self._runner is None:
-            return
+            return False
         runner, self._runner = self._runner, None
         last_beat = runner.beat()
         runner.stop()
+        self._handover.run(False)
         self._tab_list.unwatch()
         self._observer.note_own_tenure(last_beat)
         self._on_change()
+        return last_beat is not None
 
     # -- speaking and hearing ------------------------------------------------------------
 
@@ -372,14 +384,10 @@ class Connection:
         elif isinstance(content, protocol.Recover):
             runner.recover(content.cluster)
         elif isinstance(content, protocol.Visible):
-            self._make_way(runner)
+            if self._options.is_durable and self._handover.may_offer():
+                self._post(protocol.Offer(), sender)
         elif isinstance(content, protocol.Beat) and content.run > runner.run and runner.is_serving:
             self._on_failed(FencedError(f"tab {sender} runs the server now"))
-
-    def _make_way(self, runner: Runner) -> None:
-        if runner.is_serving and not self._platform.is_visible():
-            self._end_tenure()
-            self._election.start()  # behind everybody who waits already
 
     def _handle_as_observer(self, sender: str, content: protocol.Text) -> None:
         if isinstance(content, protocol.Entries):
@@ -390,6 +398,11 @@ class Connection:
             self._on_beat(sender, content)
         elif isinstance(content, protocol.Document):
             self._observer.on_document(sender, content)
+        elif isinstance(content, protocol.Hidden):
+            self._ask_to_run()
+        elif isinstance(content, protocol.Offer):
+            if sender == self._observer.runner and self._platform.is_visible():
+                self._election.take()
         elif isinstance(content, protocol.ReadAnswer):
             done = self._reads.pop(content.request_id, None)
             if done is not None:
@@ -405,7 +418,7 @@ class Connection:
             self._reads.clear()
             self.client.resubmit()
             self._ask_to_run()
-        self._settle_waiting()
+        self._conditions.settle()
 
     def _on_refused(self, content: protocol.Refused) -> None:
         self.client.refused(
@@ -443,27 +456,7 @@ class Connection:
     def _on_applied(self) -> None:
         if self._is_mirrored:
             self._mirror.touch()
-        self._settle_waiting()
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        if not condition():
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((condition, future))
-            await future
-
-    def _settle_waiting(self) -> None:
-        if not self._waiting:
-            return
-        for condition, future in list(self._waiting):
-            if not future.done() and condition():
-                future.set_result(None)
-        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
-
-    def _fail_waiting(self, error: WebraftError) -> None:
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_exception(error)
-        self._waiting = []
+        self._conditions.settle()
 
 
 def scope_of(room: str, *, is_durable: bool) -> str:

@@ -5,6 +5,11 @@ journal's to say, so that no mistake here can hurt more than the speed. A tab
 that dies gives the lock up by itself. One that hangs keeps it, and is noticed by
 its silence: its heartbeats come from its own clock, never as answers, because a
 frozen page still answers messages.
+
+Whoever would steal may hang as well, at any moment: while it waits for its turn
+to steal, the browser may give it that turn, and while it has it, time may pass
+that it never noticed. So a turn that is not used is stolen in its turn, and
+whoever finds that it has slept listens again before it acts.
 """
 
 from __future__ import annotations
@@ -18,6 +23,10 @@ SILENCE_MS: Final = 1000
 """A runner that has said nothing for this long is taken for hung."""
 LOOK_AGAIN_MS: Final = 50
 """How long a stealer listens again, alone, before it acts: what was under way arrives meanwhile."""
+TURN_MS: Final = 150
+"""How long a stealer may take over that, before the next one takes its turn away: it hangs itself."""
+LATE_MS: Final = 100
+"""A stealer whose time came so much too late was not listening: signs of life may wait to be heard."""
 RETRY_MS: Final = 1000
 """How long to leave a lock alone that the browser refused."""
 
@@ -52,9 +61,12 @@ class Election:
         self._request: LockRequest | None = None
         self._steal_request: LockRequest | None = None
         self._heard_ms = 0
+        self._act_ms = 0
         self._silence = platform.clock.timer(self._on_silence)
+        self._turn = platform.clock.timer(self._on_turn_unused)
         self._look_again = platform.clock.timer(self._on_look_again)
         self._retry = platform.clock.timer(self._queue)
+        self._timers = (self._silence, self._turn, self._look_again, self._retry)
 
     def start(self) -> None:
         """Queue for the lock, behind everybody who waits already."""
@@ -63,7 +75,7 @@ class Election:
 
     def stop(self) -> None:
         """Let go of everything at once, held or waited for. Nothing is called until `start`."""
-        for timer in (self._silence, self._look_again, self._retry):
+        for timer in self._timers:
             timer.set(None)
         self._release_steal_lock()
         if self._request is not None:
@@ -74,7 +86,7 @@ class Election:
     def close(self) -> None:
         """Stop for good."""
         self.stop()
-        for timer in (self._silence, self._look_again, self._retry):
+        for timer in self._timers:
             timer.close()
 
     def pause(self, ms: int) -> None:
@@ -82,14 +94,17 @@ class Election:
         self.stop()
         self._retry.set(self._platform.clock.now_ms() + ms)
 
-    def heard(self) -> None:
-        """Note a sign of life of whoever runs the server."""
-        self._heard_ms = self._platform.clock.now_ms()
+    def take(self) -> None:
+        """Take the lock from its holder, who offers it, past everybody who waits."""
+        if self._may_steal and not self._is_held:
+            self._steal()
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether nothing was heard of a runner for too long."""
-        return self._platform.clock.now_ms() - self._heard_ms >= SILENCE_MS
+    def heard(self) -> None:
+        """Note a sign of life of whoever runs the server: nothing is to be stolen."""
+        self._heard_ms = self._platform.clock.now_ms()
+        if self._steal_request is not None:
+            self._release_steal_lock()
+            self._watch()
 
     def _queue(self) -> None:
         self.heard()  # whoever holds the lock gets its second from here
@@ -103,29 +118,39 @@ class Election:
             self._silence.set(self._heard_ms + SILENCE_MS)
 
     def _on_silence(self) -> None:
-        if not self.is_silent:
+        if self._platform.clock.now_ms() - self._heard_ms < SILENCE_MS:
             self._watch()
-            return
-        # Stealers come one by one: two at once would steal from one another.
+        else:
+            self._ask_for_turn(steal=False)
+
+    def _ask_for_turn(self, *, steal: bool) -> None:
+        """Stealers come one by one: two at once would steal from one another."""
+        self._release_steal_lock()
         self._steal_request = self._platform.request_lock(
-            self._steal_lock_name, on_held=self._on_steal_lock_held, on_lost=self._on_steal_lock_lost
+            self._steal_lock_name, steal=steal, on_held=self._on_turn, on_lost=self._on_turn_lost
         )
+        self._turn.set(self._platform.clock.now_ms() + TURN_MS)
 
-    def _on_steal_lock_held(self) -> None:
-        self._look_again.set(self._platform.clock.now_ms() + LOOK_AGAIN_MS)
+    def _on_turn_unused(self) -> None:
+        self._ask_for_turn(steal=True)
 
-    def _on_steal_lock_lost(self) -> None:
-        self._steal_request = None
-        self._look_again.set(None)
-        self.heard()
-        self._watch()
+    def _on_turn(self) -> None:
+        self._turn.set(None)
+        self._act_ms = self._platform.clock.now_ms() + LOOK_AGAIN_MS
+        self._look_again.set(self._act_ms)
+
+    def _on_turn_lost(self) -> None:
+        self._release_steal_lock()
+        # Behind those who were quicker; and not at once, for the browser may just have refused.
+        self._silence.set(self._platform.clock.now_ms() + LOOK_AGAIN_MS)
 
     def _on_look_again(self) -> None:
-        if not self.is_silent:
-            # An earlier stealer has spoken, or this page was the one that slept.
-            self._release_steal_lock()
-            self._watch()
-            return
+        if self._platform.clock.now_ms() - self._act_ms >= LATE_MS:
+            self._ask_for_turn(steal=False)
+        else:
+            self._steal()
+
+    def _steal(self) -> None:
         # A steal leaves one's own queued request waiting: it would be granted later, to nobody.
         if self._request is not None:
             self._request.release()
@@ -136,9 +161,8 @@ class Election:
     def _on_held(self) -> None:
         self._is_held = True
         self._silence.set(None)
-        self._look_again.set(None)
         self._on_elected()
-        # Only now, after this tab has given a sign of life, may the next stealer look.
+        # Only now, after this tab has given a sign of life, may the next stealer have its turn.
         self._release_steal_lock()
 
     def _on_lost(self) -> None:
@@ -150,6 +174,8 @@ class Election:
             self._retry.set(self._platform.clock.now_ms() + RETRY_MS)
 
     def _release_steal_lock(self) -> None:
+        self._turn.set(None)
+        self._look_again.set(None)
         if self._steal_request is not None:
             self._steal_request.release()
             self._steal_request = None

@@ -59,8 +59,16 @@ class ReadRequest(NamedTuple):
     request_id: int
 
 
+class Hidden(NamedTuple):
+    """Nobody has looked at the runner's page for long: at whose does somebody?"""
+
+
 class Visible(NamedTuple):
     """Somebody looks at the sender's page: a runner that nobody looks at should make way."""
+
+
+class Offer(NamedTuple):
+    """The runner would make way for this tab: it may take the lock."""
 
 
 class Recover(NamedTuple):
@@ -146,7 +154,9 @@ Text = (
     | Need
     | Commands
     | ReadRequest
+    | Hidden
     | Visible
+    | Offer
     | Recover
     | Forget
     | Starting
@@ -289,7 +299,9 @@ _KINDS: dict[str, tuple[Callable[..., Text], tuple[_Field, ...]]] = {
     "need": (Need, (_TEXT, _INTEGER)),
     "commands": (Commands, (_Field(int, _command_kind), _COMMANDS)),
     "read": (ReadRequest, (_INTEGER,)),
+    "hidden": (Hidden, ()),
     "visible": (Visible, ()),
+    "offer": (Offer, ()),
     "recover": (Recover, (_ID,)),
     "forget": (Forget, ()),
     "starting": (Starting, ()),

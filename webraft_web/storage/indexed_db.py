@@ -50,9 +50,13 @@ class JournalStorage:
         """Fence off every earlier writer, and hand over exactly what was stored until then.
 
         When another writer gets in between, the journal is read and taken over
-        once more: every retry means that somebody else made progress. It does not
-        always collide: a checkpoint may have discarded what stood at the position
-        meant for the takeover, so that is the last one, or it counts for nothing.
+        once more. A retry means that somebody added a record meanwhile, not that
+        anybody got on: two that take over at once could overtake each other for
+        ever, if each time one of them slept between its record and its look at
+        what follows. Web Locks make them come one by one; here nothing is wrong
+        without them, only late. It does not always collide: a checkpoint may have
+        discarded what stood at the position meant for the takeover, so that is the
+        last one, or it counts for nothing.
         """
 
         def loaded(records: list[tuple[int, str]] | StorageError) -> None:

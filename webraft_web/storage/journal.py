@@ -2,7 +2,9 @@
 
 The logic of `indexed_db` without its traffic. A journal is a sequence of text
 records at the positions 1, 2, 3, … to which one record is added at a time. A
-record is a JSON list `[RECORD_VERSION, kind, body]`:
+record is a JSON list `[RECORD_VERSION, kind, body]` after a checksum of it and
+of its position, in eight hexadecimal digits; one of version 1 has no checksum,
+and is replaced by the next checkpoint:
 
 - a *takeover* (body: who) says that from here on another writer's records
   count. It is never discarded: a writer that was taken over, however long
@@ -10,6 +12,14 @@ record is a JSON list `[RECORD_VERSION, kind, body]`:
 - a *batch* (body: `wire.encode_batch`) is one atomic write of a server. One
   that resets and carries everything is a *checkpoint*: nothing before it is
   needed, and everything but the takeovers may be discarded.
+
+What can go wrong with them? A transaction is never torn, and a browser that
+gives up a database gives up all of it. But a browser keeps large values, as
+checkpoints are, in files of their own, where nothing notices that a bit has
+changed; any script of the origin can write here; and programs have bugs. So
+each record is checked, by its checksum and by what it says, and so is that none
+is missing: a damaged journal is an error, and neither begun anew nor taken over.
+That the last records are missing cannot be seen from those that are left.
 """
 
 from __future__ import annotations
@@ -17,13 +27,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
+from zlib import crc32
 
 from webraft_web import wire
 from webraft_web.core.errors import RemoteProtocolError, StorageError
 from webraft_web.storage.base import Batch, StoredState
 from webraft_web.storage.replay import Replay
 
-RECORD_VERSION: Final = 1
+RECORD_VERSION: Final = 2
+"""Raised with the layout in `js_glue/src/journal.js`, which keeps older programs from the database."""
 
 RECORD_OVERHEAD: Final = 256
 """What a record costs besides its text: a key, a lookup, a crossing into Python."""
@@ -56,6 +68,7 @@ class JournalStore(Protocol):
 
         All of them, or only those from the last one on that discarded others:
         takeovers are many after a year, and nobody needs to read the old ones.
+        If that one is missing, or any is no text, it is handed over as "".
         """
 
     def add(
@@ -127,7 +140,7 @@ class Journal:
 
     def append_takeover(self, runner: str) -> NewRecord:
         """Count a takeover by `runner` as stored, and return the record that makes it so."""
-        record = NewRecord(self.next_position, _encode(_TAKEOVER, runner), [])
+        record = NewRecord(self.next_position, _encode(self.next_position, _TAKEOVER, runner), [])
         self._count(record.position, len(record.text), None)
         return record
 
@@ -145,7 +158,8 @@ class Journal:
         if batch.snapshot is not None or self._cost_since >= max(CHECKPOINT_AFTER, self._checkpoint_cost):
             batch = self._checkpoint()
         discard = self._discardable() if batch.reset else []
-        record = NewRecord(self.next_position, _encode(_BATCH, wire.encode_batch(batch)), discard)
+        position = self.next_position
+        record = NewRecord(position, _encode(position, _BATCH, wire.encode_batch(batch)), discard)
         self._count(record.position, len(record.text), batch)
         return record
 
@@ -201,31 +215,85 @@ class Journal:
     def _decode(self, position: int, text: str) -> Batch | None:
         """Read one record; None for a takeover."""
         try:
-            version, kind, body = json.loads(text)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise self._damaged(position, f"is no list of version, kind and body: {error}") from error
-        if version != RECORD_VERSION:
-            raise self._damaged(
-                position,
-                f"has version {str(version)[:20]}, and this program reads {RECORD_VERSION}: "
-                "reload the page to get the newest program",
-            )
-        if kind == _TAKEOVER:
-            return None
-        if kind != _BATCH:
-            raise self._damaged(position, f"is of the unknown kind {str(kind)[:20]!r}")
-        try:
-            return wire.decode_batch(body)
-        except RemoteProtocolError as error:
-            raise self._damaged(position, f"holds an unreadable batch: {error}") from error
+            return read_record(position, text)
+        except StorageError as error:
+            raise self._damaged(position, str(error)) from error
 
     def _damaged(self, position: int, what: str) -> StorageError:
-        where = f"journal {self._name!r}: the record at position {position}"
-        return StorageError(f"{where} {what}. Nothing was changed")
+        return StorageError(
+            f"journal {self._name!r}: the record at position {position} {what}. Nothing was changed: "
+            f"export_room({self._name!r}) saves what can be read, and delete_room({self._name!r}) makes way"
+        )
 
 
+def read_record(position: object, text: str) -> Batch | None:
+    """Return the batch that a record holds, None for a takeover.
+
+    Raises:
+        StorageError: If it is damaged; says how, but not where.
+    """
+    if not text:
+        raise StorageError("is missing, or no text")
+    # Of version 1, before there were checksums.
+    is_old = text[0] == "["
+    payload = text if is_old else text[_CHECKSUM_SIZE:]
+    if type(position) is not int or not (is_old or text[:_CHECKSUM_SIZE] == _checksum(position, payload)):
+        raise StorageError("does not match its checksum: it is damaged, or not from here")
+    try:
+        version, kind, body = json.loads(payload)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StorageError(f"is no list of version, kind and body: {error}") from error
+    if version != (1 if is_old else RECORD_VERSION):
+        raise StorageError(
+            f"has version {str(version)[:20]}, and this program reads {RECORD_VERSION}: "
+            "reload the page to get the newest program"
+        )
+    if kind == _TAKEOVER:
+        return None
+    if kind != _BATCH:
+        raise StorageError(f"is of the unknown kind {str(kind)[:20]!r}")
+    try:
+        return wire.decode_batch(body)
+    except RemoteProtocolError as error:
+        raise StorageError(f"holds an unreadable batch: {error}") from error
+
+
+def salvage(records: Sequence[tuple[object, str]]) -> tuple[StoredState | None, list[str]]:
+    """Return the newest state that can be read, and what is wrong with the records, if anything is.
+
+    Args:
+        records: All there are, in order of their positions, however damaged.
+    """
+    replay, problems = Replay(), list[str]()
+    is_whole = True
+    expected: object = 1
+    for position, text in records:
+        problem, batch = "", None
+        try:
+            batch = read_record(position, text)
+            if batch is not None and batch.reset:
+                replay, problems, is_whole, expected = Replay(), [], True, position
+            if position != expected:
+                problem = f"the record at position {expected} is missing"
+            elif batch is not None and is_whole:
+                replay.apply(batch)
+        except StorageError as error:
+            problem = f"the record at position {position} {error}"
+        if problem:
+            is_whole = False
+            problems.append(problem)
+        expected = position + 1 if type(position) is int else 0
+    return replay.state(), problems
+
+
+_CHECKSUM_SIZE: Final = 8
 _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
-def _encode(kind: str, body: Any) -> str:
-    return _dumps([RECORD_VERSION, kind, body])
+def _encode(position: int, kind: str, body: Any) -> str:
+    payload = _dumps([RECORD_VERSION, kind, body])
+    return _checksum(position, payload) + payload
+
+
+def _checksum(position: int, payload: str) -> str:
+    return f"{crc32(payload.encode(errors='surrogatepass'), position & 0xFFFFFFFF):08x}"

@@ -65,6 +65,8 @@ class MemoryJournalStore:
         records = sorted(
             (position, text) for position, text in self._journal.records.items() if position >= start
         )
+        if start > 1 and start not in self._journal.records:
+            records.insert(0, (start, ""))
         self._answer(lambda: done(failure or records))
 
     def add(

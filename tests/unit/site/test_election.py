@@ -108,6 +108,82 @@ def test_a_tab_that_slept_itself_does_not_steal():
     run(scenario())
 
 
+@pytest.mark.parametrize("delay_ms", range(SILENCE_MS - 240, SILENCE_MS - 100, 5))
+def test_a_stealer_that_hangs_itself_holds_nobody_up(delay_ms):
+    """Whatever it holds or waits for, another tab runs the server soon; awake again, it leaves that one alone."""
+
+    async def scenario():
+        tabs = candidates(Browser(delay_ms), 4)
+        await asyncio.sleep(5)
+        tabs[0].tab.hang()
+        await asyncio.sleep(delay_ms / 1000)
+        had_run = bool(runners(tabs[1:]))
+        stealer = next(iter(runners(tabs[1:])), tabs[1])
+        stealer.tab.hang()
+        await asyncio.sleep((2 if had_run else 1.45) - delay_ms / 1000)
+        awake = [tab for tab in tabs[1:] if tab is not stealer]
+        if not had_run:
+            assert len(runners(awake)) == 1
+        await asyncio.sleep(2)
+        (runner,) = runners(awake)
+        tabs[0].tab.wake()
+        stealer.tab.wake()
+        await asyncio.sleep(10)
+        assert runners(tabs) == [runner]
+        assert runner.deposed == 0
+
+    run(scenario())
+
+
+def test_two_stealers_that_hang_one_after_the_other_hold_nobody_up():
+    """However unlucky: of the tabs that are awake one runs the server within a second and a half."""
+
+    async def scenario(seed):
+        browser = Browser(seed)
+        tabs = candidates(browser, 5)
+        await asyncio.sleep(5)
+        victims = [tabs[0].tab]
+        victims[0].hang()
+        for _ in range(1450):
+            await asyncio.sleep(0.001)
+            if len(victims) < 3:
+                stealers = [
+                    lock.owner for lock in browser.locks._held if lock.name.startswith("webraft:steal:")
+                ]
+                for stealer in set(stealers) - set(victims):
+                    stealer.hang()
+                    victims.append(stealer)
+        assert len(victims) == 3
+        assert len(runners([tab for tab in tabs if tab.tab not in victims])) == 1
+
+    for seed in range(10):
+        run(scenario(seed))
+
+
+def test_a_browser_that_refuses_locks_is_asked_again_now_and_then():
+    """As in a document that is going away: neither given up nor hammered."""
+
+    async def scenario():
+        browser = Browser()
+        tabs = candidates(browser, 2)
+        await asyncio.sleep(5)
+        asked = []
+
+        def refuse(lock, *, steal):
+            asked.append(lock)
+            lock.tell_lost()
+
+        grant, browser.locks.request = browser.locks.request, refuse
+        tabs[0].tab.hang()
+        await asyncio.sleep(5)
+        assert len(asked) < 100
+        browser.locks.request = grant
+        await asyncio.sleep(2)
+        assert tabs[1].is_runner
+
+    run(scenario())
+
+
 def test_a_stealer_leaves_no_request_of_its_own_behind():
     """Else the lock would later be granted to a request that nobody remembers."""
 

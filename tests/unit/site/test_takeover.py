@@ -342,23 +342,126 @@ def test_compaction_bounds_the_journal_and_loses_nothing():
     run(scenario())
 
 
-def test_a_hidden_runner_makes_way_for_a_tab_that_is_looked_at():
-    """Hidden pages are slowed down and put to sleep, so the server had better be elsewhere."""
+@pytest.mark.parametrize("comes", ["before", "soon", "later"])
+def test_a_runner_that_is_hidden_for_long_makes_way_for_a_tab_that_is_looked_at(comes):
+    """Whichever of them comes first in the queue, and with a word of complaint to nobody."""
 
     async def scenario():
         browser = Browser()
-        tabs = [browser.open_tab(is_visible=number == 0) for number in range(3)]
+        tabs = [browser.open_tab(is_visible=number == 0) for number in range(4)]
         docs = [await tab.join_room("room", initial=[]) for tab in tabs]
+        errors = []
+        for doc in docs:
+            doc.listen("error", errors.append)
         writer = Writer(docs[1], "b")
+        if comes == "before":
+            tabs[2].show()
         await settle(1)
-        assert docs[0].status()["role"] == "leader"
         tabs[0].hide()
-        tabs[2].show()
         await settle(1)
-        assert [doc.status()["role"] for doc in docs] == ["observer", "observer", "leader"]
-        assert writer.longest_gap < 0.1
+        if comes == "soon":
+            tabs[2].show()
+        await settle(1)
+        assert docs[0].status()["role"] == "leader"  # people go to and fro
+        await settle(3.2)
+        if comes == "later":
+            await settle(60)
+            assert docs[0].status()["role"] == "leader"
+            tabs[2].show()
+            await settle(0.2)
+        assert [doc.status()["role"] for doc in docs] == ["observer", "observer", "leader", "observer"]
+        assert writer.longest_gap < 0.06
+        assert not errors
+        takeovers = [text for text in browser.journals["room"].records.values() if "takeover" in text]
+        assert len(takeovers) == 2
         await writer.stop()
         await settle()
         check([doc.state for doc in docs], [writer])
+
+    run(scenario())
+
+
+def test_a_runner_that_is_soon_looked_at_again_stays():
+    """Whoever switches tabs for a moment moves nothing."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2)
+        for _ in range(10):
+            tabs[0].hide()
+            await settle(4)
+            tabs[0].show()
+            await settle(4)
+        assert docs[0].status()["role"] == "leader"
+
+    run(scenario())
+
+
+def test_a_hidden_tab_that_comes_to_run_the_server_makes_way_at_once():
+    """The lock went to the next in the queue, who has been hidden for long."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3)
+        tabs[1].hide()
+        await settle(10)
+        tabs[0].kill()
+        await settle(0.2)
+        assert [doc.status()["role"] for doc in docs[1:]] == ["observer", "leader"]
+
+    run(scenario())
+
+
+def test_an_offer_that_nobody_takes_costs_nothing():
+    """The tab that was offered the lock hangs: the runner serves on, and offers it to another later."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3)
+        writer = Writer(docs[0], "a", pause=0.05)
+        browser.loses = lambda _tab, text: '"offer"' in text
+        tabs[0].hide()
+        await settle(9)
+        assert docs[0].status()["role"] == "leader"
+        browser.loses = lambda _tab, _text: False
+        await settle(3)
+        assert docs[0].status()["role"] == "observer"
+        assert writer.longest_gap < 0.06
+        await writer.stop()
+
+    run(scenario())
+
+
+def test_in_memory_a_hidden_runner_stays():
+    """Whoever took over would go on from what it has seen, which may lack what others were told is done."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 2, storage="memory")
+        tabs[0].hide()
+        await settle(30)
+        assert docs[0].status()["role"] == "leader"
+
+    run(scenario())
+
+
+def test_a_tab_that_got_the_lock_while_it_was_blocked_complains_of_nothing():
+    """It never ran anything: by the time it wakes, another tab has taken over from it."""
+
+    async def scenario():
+        browser = Browser()
+        tabs, docs = await open_room(browser, 3)
+        errors = []
+        docs[1].listen("error", errors.append)
+        tabs[1].hang()
+        pending = asyncio.ensure_future(docs[1].patch(append("pending")))
+        tabs[0].kill()
+        await settle(5)
+        assert docs[2].status()["role"] == "leader"
+        tabs[1].wake()
+        await asyncio.wait_for(pending, 1)
+        await settle(5)
+        assert docs[2].status()["role"] == "leader"
+        assert not errors
 
     run(scenario())

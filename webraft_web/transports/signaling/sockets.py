@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from webraft_web import _browser
+from webraft_web.core.errors import ConfigError
+
 
 class Socket(Protocol):
     """A WebSocket that carries text; it connects once, and is never opened again."""
@@ -34,7 +37,22 @@ class OpenSocket(Protocol):
             on_text: Gets every text frame of a bearable length; others are passed over.
             on_closed: Called once, with why, when it could not connect or is connected no longer,
                 other than by `close`.
-
-        Raises:
-            ConfigError: If this is no URL that can be connected to, here.
         """
+
+
+def default_open_socket() -> OpenSocket:
+    """Return what opens WebSockets here.
+
+    Raises:
+        ConfigError: If nothing does: outside of a browser that takes the `websockets` package.
+    """
+    if _browser.IN_PYODIDE:
+        return _browser.BrowserSocket
+    try:
+        from webraft_web.transports.signaling.native_socket import NativeSocket  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ConfigError(
+            "outside of a browser, signalling servers need the package `websockets`: "
+            "pip install 'webraft_web[peer]'"
+        ) from None
+    return NativeSocket

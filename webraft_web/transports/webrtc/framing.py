@@ -98,26 +98,3 @@ def _claimed_size(message: str) -> int:
     if not 0 < size <= MAX_TEXT_BYTES:
         raise RemoteProtocolError(f"a text that claims {size} bytes, expected at most {MAX_TEXT_BYTES}")
     return size
-
-
-class Allowance:
-    """How many messages a peer may send: a bucket that fills with time.
-
-    Args:
-        per_s: How many come in each second, in the long run.
-        burst: How many at once, after a pause.
-        now_ms: The time now.
-    """
-
-    def __init__(self, per_s: int, burst: int, now_ms: int) -> None:
-        self._per_s = per_s
-        self._burst = burst
-        self._left = float(burst)
-        self._at_ms = now_ms
-
-    def take(self, now_ms: int) -> bool:
-        """Use one; return whether there was one left."""
-        self._left = min(self._burst, self._left + (now_ms - self._at_ms) * self._per_s / 1000)
-        self._at_ms = now_ms
-        self._left -= 1
-        return self._left >= 0

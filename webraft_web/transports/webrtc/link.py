@@ -15,8 +15,9 @@ from webraft_web.core.errors import (
     TransportError,
     WebraftError,
 )
+from webraft_web.transports.allowance import Allowance
 from webraft_web.transports.webrtc.connections import HIGH_BYTES, Connections
-from webraft_web.transports.webrtc.framing import MAX_TEXT_BYTES, Allowance, Assembly, size_of, to_messages
+from webraft_web.transports.webrtc.framing import MAX_TEXT_BYTES, Assembly, size_of, to_messages
 from webraft_web.transports.webrtc.handshake import (
     MAX_CLAIM_CHARACTERS,
     NONCE_BYTES,

@@ -6,7 +6,7 @@ import json
 from typing import Final, Protocol
 
 from webraft_web.core.errors import RemoteProtocolError, WebraftError
-from webraft_web.transports.webrtc.framing import Allowance
+from webraft_web.transports.allowance import Allowance
 from webraft_web.transports.webrtc.link import End, Link, Setting
 
 ATTEMPT_MS: Final = 15_000
