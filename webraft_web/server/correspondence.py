@@ -58,6 +58,7 @@ class Correspondence:
         report: Tells the application what is wrong.
         changed: Called when role, term, leader or cluster may have changed.
         close_link: Called with an address that was left, once its link is needed no more.
+        invited_to: The only cluster that may add this server while it has none, "" for any.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class Correspondence:
         report: Callable[[WebraftError], None],
         changed: Callable[[], None],
         close_link: Callable[[str], None],
+        *,
+        invited_to: str = "",
     ) -> None:
         self.server: Server
         self._leading = Leading(clock, self._let_go)
@@ -75,6 +78,7 @@ class Correspondence:
         self._report = report
         self._changed = changed
         self._close_link = close_link
+        self._invited_to = invited_to
         self._timer = clock.timer(self._on_timer)
         self._inbox: deque[tuple[str, Any]] = deque()
         self._urgent: deque[tuple[str, Any]] = deque()
@@ -91,6 +95,22 @@ class Correspondence:
         self._leading.joined(address)
         self.server.acquaintances.joined(address, self._clock.now_ms())
         self.wake()
+
+    def linked(self, address: str) -> None:
+        """Talk to `address` over a new link: what was under way on an earlier one is lost."""
+        self._unreachable(address)
+        self.joined(address)
+
+    def lost(self, address: str) -> None:
+        """Know that the link to `address` is gone; it stays a member, and may come back."""
+        self._unreachable(address)
+        self.server.acquaintances.left(address)
+
+    def _unreachable(self, address: str) -> None:
+        raft = self.server.raft
+        for server_id in [] if raft is None else raft.configuration.servers:
+            if raft is not None and address_of(server_id) == address:
+                raft.report_unreachable(server_id)
 
     def left(self, address: str) -> None:
         """Talk to `address` no more; on the leader, not before it is removed."""
@@ -286,7 +306,7 @@ class Correspondence:
         for message in decoded:
             greeting.check_sender(message.sender, address)
         mine = [message for message in decoded if message.receiver == server.server_id]
-        if self._cluster_id is None and self._may_be_added_by(address, mine):
+        if self._cluster_id is None and self._may_be_added_by(address, cluster_id, mine):
             self._inbox.appendleft((address, payload))  # to be handled as a member
             server.join_cluster(cluster_id)
             return
@@ -299,10 +319,10 @@ class Correspondence:
             self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
         messages.extend(message for message in mine if message.sender not in server.retired)
 
-    def _may_be_added_by(self, address: str, messages: list[Message]) -> bool:
+    def _may_be_added_by(self, address: str, cluster_id: str, messages: list[Message]) -> bool:
         """Whether these messages, to a server without a cluster, come from a leader that may add it."""
         members = self.server.founding.members if self.server.founding is not None else None
-        is_wanted = members is None or address in members
+        is_wanted = (members is None or address in members) and self._invited_to in {"", cluster_id}
         return is_wanted and any(
             isinstance(message, AppendEntries | Heartbeat | InstallSnapshot) for message in messages
         )

@@ -174,6 +174,10 @@ class Server:
         if self.over is None:
             self._storage.load(self._loaded)
 
+    def resume(self, stored: StoredState) -> None:
+        """Go on with what a takeover of the storage has handed over, in place of `start`."""
+        self._loaded(stored)
+
     def close(self) -> None:
         """Stop like a crash: nothing more is sent, nobody is told."""
         self._end(OutcomeUnknownError("this server was closed before the outcome was known"))
@@ -185,18 +189,18 @@ class Server:
         term = self.driver.raft.current_term if self.driver is not None else 0
         hard_state = HardState(max(term, 1), None, 1)
         identity = self.identity._replace(cluster_id=cluster_id)
-        self._become(StoredState(identity, hard_state, None, (entry,)))
+        self.become(StoredState(identity, hard_state, None, (entry,)))
 
     def join_cluster(self, cluster_id: str) -> None:
         """Belong to a cluster from now on, with an empty log."""
-        self._become(StoredState(self.identity._replace(cluster_id=cluster_id)))
+        self.become(StoredState(self.identity._replace(cluster_id=cluster_id)))
 
     def start_afresh(self, *, may_found: bool) -> None:
         """Become a new server at the same address: an identity that is over never comes back."""
         identity = Identity(self.identity.address, _random_id(), None, may_found, self.identity.dissolved)
-        self._become(StoredState(identity))
+        self.become(StoredState(identity))
 
-    def _become(self, stored: StoredState) -> None:
+    def become(self, stored: StoredState) -> None:
         """End the present life, make the next one durable, and begin it: the only way from one to another."""
         self.is_ready = False
         self._dissolve_due_ms = None
@@ -223,7 +227,7 @@ class Server:
         if isinstance(stored, StorageError):
             self._fail(stored)
         elif stored is None:
-            self._become(StoredState(self.identity))
+            self.become(StoredState(self.identity))
         elif self._address not in {None, stored.identity.address}:
             self._fail(
                 ConfigError(

@@ -9,12 +9,17 @@ from __future__ import annotations
 from webraft_web.core.entry import Configuration, Entry, EntryKind, HardState, make_server_id
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.platform import Platform
-from webraft_web.storage.base import Batch, Identity, StoredState
+from webraft_web.storage.base import Identity, StoredState
 
 
-def found_cluster(platform: Platform, genesis: str) -> StoredState:
+def newcomer(platform: Platform) -> StoredState:
+    """Return a server without a cluster, which waits to be added to one and founds none with others."""
+    return StoredState(_new_identity(platform, None)._replace(cluster_id=None, may_found=False))
+
+
+def found_cluster(platform: Platform, genesis: str, address: str | None = None) -> StoredState:
     """Return a new cluster of this one server, whose document is what `genesis` says."""
-    identity = _new_identity(platform)
+    identity = _new_identity(platform, address)
     return StoredState(
         identity,
         HardState(term=1, voted_for=None, commit_index=2),
@@ -26,25 +31,22 @@ def found_cluster(platform: Platform, genesis: str) -> StoredState:
     )
 
 
-def mint_cluster(platform: Platform, copy: LocalCopy) -> StoredState:
+def mint_cluster(platform: Platform, copy: LocalCopy, address: str | None = None) -> StoredState:
     """Return a new cluster of this one server, whose document is this tab's copy.
 
     It goes on counting where the copy stands, but under an id of its own: to
     every other copy and store it is a stranger, and replaces what they hold.
     """
-    identity = _new_identity(platform)
+    identity = _new_identity(platform, address)
     snapshot = copy.snapshot(_alone(identity))
     return StoredState(identity, HardState(snapshot.last_term, None, snapshot.last_index), snapshot)
 
 
-def first_batch(stored: StoredState) -> Batch:
-    """Return the write that makes `stored` everything a store holds."""
-    return Batch(True, stored.identity, stored.hard_state, stored.snapshot, stored.entries)
-
-
-def _new_identity(platform: Platform) -> Identity:
+def _new_identity(platform: Platform, address: str | None) -> Identity:
     return Identity(
-        address=platform.random_id()[:12], incarnation=platform.random_id(), cluster_id=platform.random_id()
+        address=address or platform.random_id()[:12],
+        incarnation=platform.random_id(),
+        cluster_id=platform.random_id(),
     )
 
 

@@ -138,6 +138,7 @@ class Connection:
             last_applied=self._copy.applied_index,
             tabs=[] if self._is_over else self._known_tabs,
             is_durable=self._options.is_durable,
+            links={} if self._runner is None else self._runner.links,
         )
 
     async def release(self) -> None:
@@ -270,6 +271,7 @@ class Connection:
             post=self._post,
             on_serving=self._on_serving,
             on_change=self._on_change,
+            on_error=self._on_error,
             on_failed=self._on_failed,
         )
         self._runner.start()
@@ -287,6 +289,9 @@ class Connection:
             self._was_leader = is_leader
             self.client.emit("leader" if is_leader else "follower")
         self._conditions.settle()
+
+    def _on_error(self, error: WebraftError) -> None:
+        self.client.emit("error", error)
 
     def _on_failed(self, error: StorageError) -> None:
         if isinstance(error, FencedError):

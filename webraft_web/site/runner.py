@@ -1,50 +1,43 @@
 """The room's server, for as long as this tab runs it.
 
 From the moment the lock is held: open the journal, take it over, begin the room
-if there is none, run the server, feed the other tabs, give signs of life. It
-ends for good by `stop`, or by a fence that says another tab has taken over.
-What it applies goes to this tab's own copy, which is fed to nobody: others get
-what the log holds as committed and persisted.
+or look for it in other browsers if there is none, run the server, feed the
+other tabs, give signs of life. It ends for good by `stop`, or by a fence that
+says another tab has taken over. What it applies goes to this tab's own copy,
+which is fed to nobody: others get what the log holds as committed and persisted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from webraft_web.core.config import Config, FixedTimeouts
-from webraft_web.core.entry import Committed, Entry, EntryKind, Snapshot, address_of, make_server_id
-from webraft_web.core.errors import (
-    NotLeaderError,
-    OverloadedError,
-    RemoteProtocolError,
-    StorageError,
-    WebraftError,
-)
+from webraft_web.core.entry import Committed, EntryKind
+from webraft_web.core.errors import NotLeaderError, OverloadedError, StorageError, WebraftError
 from webraft_web.core.raft import Raft
-from webraft_web.core.ready import Feed, RefreshRequest, RestoredState
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
-from webraft_web.site.cluster import first_batch, found_cluster, mint_cluster
+from webraft_web.server.correspondence import Correspondence
+from webraft_web.server.own_time import OwnTime
+from webraft_web.server.server import Server, ServerOptions
+from webraft_web.site.cluster import found_cluster, mint_cluster, newcomer
+from webraft_web.site.feeder import Feeder
 from webraft_web.site.local_copy import LocalCopy
+from webraft_web.site.machine import RoomMachine
+from webraft_web.site.neighbours import Claim, Neighbours, OpenNetwork
 from webraft_web.site.platform import Platform
-from webraft_web.site.protocol import Beat, Document, Entries, ReadAnswer, Refused, Starting, Text
+from webraft_web.site.protocol import Beat, ReadAnswer, Refused, Text
+from webraft_web.site.timeouts import RoomTimeouts
 from webraft_web.storage.base import Storage, StoredState
 from webraft_web.storage.indexed_db import JournalStorage
 from webraft_web.storage.journal import JournalStore
 from webraft_web.storage.memory import MemoryStorage
 
-BEAT_MS: Final = 200
-GATHER_MS: Final = 5
-"""How long a tab that lacks something waits for others: what one lost, most lost, and one text serves all."""
-
-MAX_FEED_SIZE: Final = 1024 * 1024
-DOCUMENT_AFTER: Final = 2000
-"""A tab that lacks more entries than this gets the whole document instead: it is sooner there."""
-
 COMPACT_AFTER: Final = 2000
 """Entries after which the log is cut: the next runner reads what is left before it can serve."""
+FOUND_AFTER_MS: Final = 3000
+"""How long a browser that does not hold the room looks for others that do, before it begins one."""
 
 
 class RunnerOptions(NamedTuple):
@@ -55,12 +48,16 @@ class RunnerOptions(NamedTuple):
         genesis: The command that a new room begins with.
         is_durable: Whether to keep the room in the journal; else in this page's memory.
         max_voters: How many servers vote at most.
+        open_network: Finds other browsers; None for a room of this browser alone.
+        invited_to: The cluster that a link invited to, "" for any: whoever is invited never founds one.
     """
 
     room: str
     genesis: str
     is_durable: bool
     max_voters: int
+    open_network: OpenNetwork | None = None
+    invited_to: str = ""
 
 
 class Runner:
@@ -76,6 +73,7 @@ class Runner:
         post: Says something to some tabs (ids between commas), or ("") to all others.
         on_serving: Called once the server runs, and again after a recovery.
         on_change: Called after every batch of work.
+        on_error: Told what is wrong while the tenure goes on.
         on_failed: Called once if the tenure ended by itself; the store may be gone, or another tab's.
     """
 
@@ -91,35 +89,45 @@ class Runner:
         post: Callable[[Text, str], None],
         on_serving: Callable[[], None],
         on_change: Callable[[], None],
+        on_error: Callable[[WebraftError], None],
         on_failed: Callable[[StorageError], None],
     ) -> None:
         self._platform = platform
         self._options = options
         self._tab = tab
-        self._run = run
-        self._known_tabs = known_tabs
         self._copy = copy
         self._post = post
         self._on_serving = on_serving
         self._on_change = on_change
+        self._on_error = on_error
         self._on_failed = on_failed
         self._is_stopped = False
         self._storage: Storage | None = None
-        self._driver: Driver | None = None
-        self._cluster = ""
-        self._fed_index = 0
-        self._is_settled = False
-        self._tabs: list[str] | None = None
-        self._said: object = None
-        self._beat_timer = platform.clock.timer(self._on_beat)
-        self._lacking: dict[str, tuple[str, int]] = {}
-        self._supply_timer = platform.clock.timer(self._supply)
+        self._server: Server | None = None
+        self._served: Driver | None = None
+        """The driver that `on_serving` told of."""
+        self._neighbours: Neighbours | None = None
+        self._is_newcomer = False
+        self._is_looking = False
+        self._found_timer = platform.clock.timer(self._on_nobody_found)
+        self._feeder = Feeder(platform.clock, copy, run, known_tabs, post)
+        self._machine = RoomMachine(copy, on_begun=self._on_begun, on_unreadable=self._fail)
+        self._timeouts = RoomTimeouts(platform.random_id())
+        self._time = OwnTime(platform.clock, self._timeouts.heartbeat_interval_ms, on_stall=self._show_life)
+        self._letters = Correspondence(
+            self._time,
+            self._write,
+            self._on_report,
+            self._on_changed,
+            _ignore,
+            invited_to=options.invited_to,
+        )
 
     # -- beginning -----------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin the tenure: the lock is held."""
-        self._on_beat()
+        self._feeder.start()
         if self._options.is_durable:
             self._platform.open_journal(self._options.room, self._on_opened)
         else:
@@ -130,12 +138,15 @@ class Runner:
         if self._is_stopped:
             return
         self._is_stopped = True
-        self._beat_timer.close()
-        self._supply_timer.close()
-        if self._driver is not None:
-            self._driver.stop()
+        self._feeder.close()
+        self._found_timer.close()
+        if self._neighbours is not None:
+            self._neighbours.close()
+        if self._server is not None:
+            self._server.close()
+        self._letters.close()
         if self._storage is not None:
-            self._storage.close()
+            self._storage.close()  # at once: a frozen page's open journal would be in the way
 
     def _on_opened(self, store: JournalStore | StorageError) -> None:
         if isinstance(store, StorageError):
@@ -153,89 +164,163 @@ class Runner:
         if isinstance(stored, StorageError):
             self._fail(stored)
         elif not self._is_stopped:
-            self._run = storage.takeover_position
+            self._feeder.run = storage.takeover_position
             self._on_stored(storage, stored)
 
     def _on_stored(self, storage: Storage, stored: StoredState | None) -> None:
         self._storage = storage
+        self._server = self._letters.server = Server(
+            None,
+            None,
+            storage,
+            self._time,
+            self._timeouts,
+            self._machine,
+            self._letters,
+            ServerOptions(self._options.max_voters, COMPACT_AFTER),
+        )
         if stored is not None:
-            self._serve(storage, stored)
+            self._server.resume(stored)
         elif self._copy.applied_index:
             # There was no store to take over, or it was cleared: what was seen of the room goes on.
-            self._begin(storage, mint_cluster(self._platform, self._copy))
+            self._mint(self._server, address=None)
+        elif self._options.open_network is None:
+            self._server.become(found_cluster(self._platform, self._options.genesis))
         else:
-            self._begin(storage, found_cluster(self._platform, self._options.genesis))
+            self._server.become(newcomer(self._platform))
 
-    def _begin(self, storage: Storage, stored: StoredState) -> None:
-        cluster = stored.identity.cluster_id or ""
+    def _mint(self, server: Server, address: str | None) -> None:
+        minted = mint_cluster(self._platform, self._copy, address)
+        self._machine.minted = minted.identity.cluster_id
+        server.become(minted)
 
-        def on_persisted(error: StorageError | None) -> None:
-            if error is not None:
-                self._fail(error)
-            elif not self._is_stopped:
-                # What the copy holds, if anything, is what this cluster begins with.
-                self._copy.cluster = cluster
-                if stored.snapshot is not None:
-                    self._post(Document(self._run, cluster, stored.snapshot), "")  # which nobody has yet
-                self._serve(storage, stored)
+    def _on_begun(self, cluster: str, raft: Raft) -> None:
+        """A life of the server begins in `cluster`, the first one or another."""
+        self._is_newcomer = raft.log.last_index == 0
+        self._feeder.begin(cluster, raft)
+        if cluster == self._machine.minted:
+            self._feeder.bring()
 
-        storage.persist(first_batch(stored), on_persisted)
-
-    def _serve(self, storage: Storage, stored: StoredState) -> None:
-        identity, hard_state, snapshot, entries = stored
-        self._cluster = identity.cluster_id or ""  # every room's store begins with `first_batch`
-        self._is_settled = False
-        machine = _CopyMachine(self._copy, self._fail)
-        self._copy.belong_to(self._cluster)
-        if snapshot is not None:
-            machine.restore(snapshot, _ignore)
-        self._fed_index = max(hard_state.commit_index, 0 if snapshot is None else snapshot.last_index)
-        raft = Raft(
-            Config(
-                make_server_id(identity.address, identity.incarnation),
-                FixedTimeouts(heartbeat_timeout=1000, election_timeout=1000, heartbeat_interval=500),
-                max_voters=self._options.max_voters,
-            ),
-            RestoredState(hard_state, snapshot, entries),
-            self._platform.clock.now_ms(),
-        )
-        if self._is_stopped:
+    def _on_changed(self) -> None:
+        """Look at the server after each batch of its work."""
+        server = self._server
+        if self._is_stopped or server is None or not server.is_ready:
             return
-        self._driver = Driver(
-            raft,
-            storage,
-            self._platform.clock,
-            machine=machine,
-            send=_ignore,  # a room of one browser has no other servers
-            on_batch=self._on_batch,
-            on_stopped=self._fail,
-            compact_after_entries=COMPACT_AFTER,
-        )
+        self._look_for_others(server)
+        driver = self._driver
+        if driver is None:
+            self._feeder.pause()
+        elif driver is self._served:
+            self._settle(driver.raft)
+            self._feeder.feed()
+            self._feeder.say_news()
+        else:
+            self._serve(driver)
+        self._on_change()
+
+    def _serve(self, driver: Driver) -> None:
+        """Begin to serve with a new driver."""
+        self._served = driver
+        raft = driver.raft
         if raft.configuration.voters == (raft.server_id,):
             # Nobody else could lead: a new term, as after any restart, but without the wait.
-            self._driver.change(Raft.campaign)
-        else:
-            self._driver.flush()
+            driver.change(Raft.campaign)
+        if self._is_newcomer:
+            self._catch_up(driver)
         if not self._is_stopped:
             self._on_serving()
+
+    def _catch_up(self, driver: Driver) -> None:
+        """Have what a new member shows be no beginning of the document, but all of it."""
+
+        def confirmed(outcome: int | WebraftError) -> None:
+            if driver is not self._driver:
+                return
+            if isinstance(outcome, WebraftError):
+                self._catch_up(driver)
+            else:
+                self._is_newcomer = False
+                self._on_changed()
+
+        driver.read(confirmed)
+
+    def _settle(self, raft: Raft) -> None:
+        """Find out whether what is committed here covers what this browser acknowledged before."""
+        if self._feeder.is_settled or self._is_newcomer:
+            return
+        is_alone = raft.configuration.voters == (raft.server_id,)
+        self._feeder.is_settled = not is_alone or raft.log.term_at(raft.commit_index) == raft.current_term
 
     def _fail(self, error: StorageError) -> None:
         if not self._is_stopped:
             self.stop()
             self._on_failed(error)
 
+    def _on_report(self, error: WebraftError) -> None:
+        if self._server is not None and self._server.over is error and isinstance(error, StorageError):
+            self._fail(error)
+        else:
+            self._on_error(error)
+
+    # -- between browsers ----------------------------------------------------------------
+
+    def _look_for_others(self, server: Server) -> None:
+        """Open the network once the server has an address; begin the room if nobody else has it."""
+        if self._options.open_network is None:
+            return
+        if self._neighbours is None:
+            self._neighbours = Neighbours(
+                Claim(server.identity.address, self.run, self._platform.random_id()),
+                self._options.open_network,
+                on_linked=self._letters.linked,
+                on_lost=self._letters.lost,
+                on_payload=self._letters.got,
+                on_error=self._on_error,
+            )
+        was_looking = self._is_looking
+        self._is_looking = server.identity.cluster_id is None and not self._options.invited_to
+        if self._is_looking and not was_looking:
+            self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
+
+    def _on_nobody_found(self) -> None:
+        server = self._server
+        if server is None or not (server.is_ready and self._is_looking):
+            return
+        if server.other_clusters():
+            self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
+        else:
+            address = server.identity.address
+            server.become(found_cluster(self._platform, self._options.genesis, address))
+
+    def _write(self, address: str, payload: Any) -> None:
+        if self._neighbours is not None:
+            self._neighbours.write(address, payload)
+
+    def _show_life(self) -> None:
+        if self._server is not None:
+            self._server.show_life()
+
     @property
-    def _live_driver(self) -> Driver | None:
-        """The driver, if it is one that still takes orders."""
-        return None if self._driver is None or self._driver.is_stopped else self._driver
+    def links(self) -> dict[str, Any]:
+        """What is known of the connections to other browsers, by address."""
+        return {} if self._neighbours is None else self._neighbours.statistics()
 
     # -- serving -------------------------------------------------------------------------
 
+    @property
+    def _driver(self) -> Driver | None:
+        """The driver, while there is a log that belongs to a living cluster."""
+        server = self._server
+        if server is None or not server.is_ready or server.is_blank or server.is_dissolving:
+            return None
+        driver = server.driver
+        return None if driver is None or driver.is_stopped else driver
+
     def propose(self, commands: Sequence[str], kind: EntryKind, recipient: str) -> None:
         """Append commands for the tab `recipient`, and tell it which certainly were not."""
-        driver = self._live_driver
+        driver = self._driver
         if driver is None:
-            self._post(Refused(self._run, is_overload=False, commands=list(commands)), recipient)
+            self._post(Refused(self.run, is_overload=False, commands=list(commands)), recipient)
             return
         for command in commands:
             driver.propose(command, kind, partial(self._on_settled, command, recipient))
@@ -243,74 +328,44 @@ class Runner:
     def _on_settled(self, command: str, recipient: str, outcome: Committed | WebraftError) -> None:
         if isinstance(outcome, _NOT_APPENDED):
             is_overload = isinstance(outcome, OverloadedError)
-            self._post(Refused(self._run, is_overload=is_overload, commands=[command]), recipient)
+            self._post(Refused(self.run, is_overload=is_overload, commands=[command]), recipient)
         # Other failures need no word: what does not settle is sent again, and known again.
 
     def flush(self) -> None:
         """Do at once what the texts just handled ask for."""
-        if self._live_driver is not None:
-            self._live_driver.flush()
+        if self._driver is not None:
+            self._driver.flush()
 
     def read(self, done: Callable[[int | WebraftError], None]) -> None:
         """Confirm a read index and hand it over; never, if the server does not run."""
-        if self._live_driver is not None:
-            self._live_driver.read(done)
+        if self._driver is not None:
+            self._driver.read(done)
 
     def answer_read(self, request_id: int, recipient: str) -> None:
         """Confirm a read index for another tab."""
 
         def answer(outcome: int | WebraftError) -> None:
             if isinstance(outcome, int):
-                self._post(ReadAnswer(self._run, request_id, outcome), recipient)
+                self._post(ReadAnswer(self.run, request_id, outcome), recipient)
 
         self.read(answer)
 
     def supply(self, cluster: str, applied: int, recipient: str) -> None:
         """Send the tab `recipient`, soon, what follows `applied` in `cluster`, or the whole document."""
-        if not self._lacking:
-            self._supply_timer.set(self._platform.clock.now_ms() + GATHER_MS)
-        self._lacking[recipient] = (cluster, applied)
-
-    def _supply(self) -> None:
-        """Send those who asked meanwhile what they lack: at most two texts, however many they are."""
-        lacking, self._lacking = self._lacking, {}
-        if self._driver is None or self._copy.applied_index == 0:
-            return
-        raft = self._driver.raft
-        first = max(raft.log.first_index - 1, self._fed_index - DOCUMENT_AFTER, 1)
-        near = {
-            tab: applied
-            for tab, (cluster, applied) in lacking.items()
-            if cluster == self._cluster and applied >= first
-        }
-        far = ",".join(sorted(lacking.keys() - near.keys()))
-        if far:
-            document = self._copy.snapshot(raft.configuration)
-            self._post(Document(self._run, self._cluster, document), far)
-        # Those who lack less pass over what they have.
-        feed = raft.feed_after(min(near.values()), MAX_FEED_SIZE) if near else None
-        if isinstance(feed, Feed) and feed.entries:
-            self._post(Entries(self._run, self._cluster, feed), ",".join(sorted(near)))
+        self._feeder.supply(cluster, applied, recipient)
 
     def recover(self, cluster: str) -> None:
         """Mint a new cluster from this tab's copy, unless `cluster` is no longer this one."""
-        driver, storage = self._driver, self._storage
-        if driver is None or storage is None or cluster != self._cluster or self._copy.applied_index == 0:
-            return
-        self._driver = None
+        server = self._server
+        if server is not None and server.identity.cluster_id == cluster and self._copy.applied_index > 0:
+            self._mint(server, server.identity.address)
 
-        def begin() -> None:
-            if not self._is_stopped:
-                self._begin(storage, mint_cluster(self._platform, self._copy))
-
-        driver.stop(begin)
-
-    # -- saying --------------------------------------------------------------------------
+    # -- what it is ----------------------------------------------------------------------
 
     @property
     def run(self) -> int:
         """The number of this tenure."""
-        return self._run
+        return self._feeder.run
 
     @property
     def is_serving(self) -> bool:
@@ -325,147 +380,28 @@ class Runner:
     @property
     def is_joined(self) -> bool:
         """Whether this tab's copy shows all that was acknowledged before the tenure began."""
+        driver = self._driver
         return (
-            self._driver is not None
-            and self._is_settled
-            and self._copy.applied_index >= self._driver.raft.commit_index
+            driver is not None
+            and self._feeder.is_settled
+            and self._copy.applied_index >= max(driver.raft.commit_index, 1)
         )
 
     def set_tabs(self, tabs: list[str]) -> None:
         """Learn which tabs are here; the others hear of it at once."""
-        self._tabs = tabs
-        self._say_news()
+        self._feeder.set_tabs(tabs)
 
     def beat(self) -> Beat | None:
         """Return what there is to say; None before the server runs."""
-        if self._driver is None:
-            return None
-        raft = self._driver.raft
-        configuration = raft.configuration
-        return Beat(
-            run=self._run,
-            cluster=self._cluster,
-            address=address_of(raft.server_id),
-            role=_ROLES[raft.role],
-            leader=address_of(raft.leader_id) if raft.leader_id else "",
-            term=raft.current_term,
-            commit=self._fed_index,
-            is_settled=self._is_settled,
-            members={address_of(server): "voter" for server in configuration.voters}
-            | {address_of(server): "non_voting" for server in configuration.non_voting},
-            missing=_missing_addresses(raft),
-            tabs=self._tabs or self._known_tabs,
-        )
+        return self._feeder.beat()
 
     def say(self, recipient: str = "") -> None:
         """Say what there is to say now, without waiting for the next heartbeat."""
-        beat = self.beat()
-        self._post(Starting() if beat is None else beat, recipient)
-
-    def _on_beat(self) -> None:
-        self._beat_timer.set(self._platform.clock.now_ms() + BEAT_MS)
-        self.say()
-
-    def _on_batch(self) -> None:
-        if self._driver is None:
-            return
-        raft = self._driver.raft
-        if not self._is_settled and (
-            len(raft.configuration.voters) > 1 or raft.log.term_at(raft.commit_index) == raft.current_term
-        ):
-            self._is_settled = True
-        self._feed(raft)
-        self._say_news()
-        self._on_change()
-
-    def _feed(self, raft: Raft) -> None:
-        """Tell all tabs what was committed; rule 12: once it is persisted here."""
-        while self._fed_index < raft.commit_index:
-            feed = raft.feed_after(self._fed_index, MAX_FEED_SIZE)
-            if isinstance(feed, Snapshot):
-                self._fed_index = feed.last_index  # the tabs will find that they lack it, and ask
-            elif feed.entries:
-                self._fed_index = feed.entries[-1].index
-                if self._tabs is None or len(self._tabs) > 1:
-                    self._post(Entries(self._run, self._cluster, feed), "")
-            else:
-                return
-
-    def _say_news(self) -> None:
-        if self._driver is None:
-            return
-        raft = self._driver.raft
-        news = (
-            raft.role,
-            raft.current_term,
-            raft.leader_id,
-            raft.configuration,
-            self._is_settled,
-            self._tabs,
-        )
-        if news != self._said:
-            self._said = news
-            self.say()
-
-
-class _CopyMachine:
-    """This tab's copy as the driver's state machine; `on_unreadable` hears of a snapshot it cannot read."""
-
-    def __init__(self, copy: LocalCopy, on_unreadable: Callable[[StorageError], None]) -> None:
-        self._copy = copy
-        self._on_unreadable = on_unreadable
-        self._applied_index = 0
-
-    def apply(self, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
-        self._copy.apply(entries)
-        self._report(entries[-1].index, done)
-
-    def restore(self, snapshot: Snapshot, done: Callable[[int], None]) -> None:
-        try:
-            self._copy.restore(snapshot)
-        except RemoteProtocolError as error:
-            self._on_unreadable(StorageError(f"the stored document cannot be read: {error}"))
-            return
-        self._report(snapshot.last_index, done)
-
-    def refresh(self, request: RefreshRequest) -> None:
-        raise AssertionError(f"documents travel in snapshots, nothing is to be refreshed: {request}")
-
-    def take_snapshot(self) -> str:
-        return self._copy.client.take_snapshot()
-
-    def may_compact_to(self) -> int:
-        # As a tab's copy it may be ahead of what the driver, restarted, has handed out
-        # so far: a snapshot would then claim to be older than it is.
-        return self._applied_index if self._copy.applied_index == self._applied_index else 0
-
-    def _report(self, index: int, done: Callable[[int], None]) -> None:
-        self._applied_index = index
-        done(index)
-
-
-_ROLES: Final = {
-    Role.LEADER: "leader",
-    Role.CANDIDATE: "candidate",
-    Role.PRE_CANDIDATE: "candidate",
-    Role.FOLLOWER: "follower",
-}
+        self._feeder.say(recipient)
 
 
 _NOT_APPENDED: Final = (OverloadedError, NotLeaderError)
 
 
 def _ignore(_: object) -> None:
-    """Nobody waits for this."""
-
-
-def _missing_addresses(raft: Raft) -> list[str]:
-    """Return the voters that a quorum waits for, none while there is one."""
-    voters = raft.configuration.voters
-    if raft.role is Role.LEADER:
-        heard = raft.voters_heard()
-    else:
-        heard = list(voters) if raft.leader_id else [raft.server_id]
-    if 2 * len(heard) > len(voters):
-        return []
-    return [address_of(server) for server in voters if server not in heard]
+    """Nothing is to be done: links end by themselves."""

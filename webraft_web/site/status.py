@@ -8,7 +8,14 @@ from webraft_web.site.protocol import Beat
 
 
 def room_status(
-    *, tab: str, runner: str, beat: Beat | None, last_applied: int, tabs: list[str], is_durable: bool
+    *,
+    tab: str,
+    runner: str,
+    beat: Beat | None,
+    last_applied: int,
+    tabs: list[str],
+    is_durable: bool,
+    links: dict[str, Any],
 ) -> dict[str, Any]:
     """Describe the room as the tab `tab` sees it.
 
@@ -19,6 +26,7 @@ def room_status(
         last_applied: The last entry applied here.
         tabs: The ids of this browser's tabs in the room.
         is_durable: Whether the room is kept in IndexedDB.
+        links: What the tab that runs the server knows of its connections to other browsers.
     """
     is_runner_here = runner == tab and beat is not None
     return {
@@ -35,5 +43,5 @@ def room_status(
         "missing": list(beat.missing) if beat else [],
         "tabs": list(tabs),
         "storage": "indexeddb" if is_durable else "memory",
-        "links": {},
+        "links": links,
     }

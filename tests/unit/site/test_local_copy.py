@@ -3,7 +3,7 @@
 from webraft_web.core.entry import Configuration, Entry, EntryKind, Snapshot
 from webraft_web.document import Client, genesis_command
 from webraft_web.site.local_copy import LocalCopy
-from webraft_web.site.runner import _CopyMachine
+from webraft_web.site.machine import RoomMachine
 from webraft_web.testing import run
 from webraft_web.testing.tabs import Browser
 
@@ -27,7 +27,7 @@ def test_a_restarted_server_does_not_compact_while_its_tabs_copy_is_ahead():
     async def scenario():
         copy = make_copy()
         copy.apply(entries(1, 9))
-        machine = _CopyMachine(copy, lambda error: None)
+        machine = RoomMachine(copy, on_begun=None, on_unreadable=lambda error: None)
         applied = []
         machine.apply(entries(1, 5), applied.append)
         assert applied == [5]
@@ -63,7 +63,7 @@ def test_a_snapshot_that_cannot_be_read_is_the_stores_fault():
 
     async def scenario():
         errors, applied = [], []
-        machine = _CopyMachine(make_copy(), errors.append)
+        machine = RoomMachine(make_copy(), on_begun=None, on_unreadable=errors.append)
         machine.restore(Snapshot(9, 1, Configuration(("i@a",)), "nonsense"), applied.append)
         assert not applied
         assert "cannot be read" in str(errors[0])

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.unit.site.rooms import append, settle
-from webraft_web.site import runner as runner_module
+from webraft_web.site import feeder as feeder_module
 from webraft_web.testing import run
 from webraft_web.testing.tabs import Browser
 
@@ -136,7 +136,7 @@ def test_writes_and_reads_of_many_tabs_cost_what_they_ask_for(count):
 @pytest.mark.parametrize("count", [2, MANY])
 def test_what_all_tabs_have_lost_is_sent_once(count, document_after, monkeypatch):
     """They notice with the next write, and each asks once; one text brings all of them what they lack."""
-    monkeypatch.setattr(runner_module, "DOCUMENT_AFTER", document_after)
+    monkeypatch.setattr(feeder_module, "DOCUMENT_AFTER", document_after)
 
     async def scenario():
         browser, (first, *others), docs = await open_room(count)
