@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from webraft_web.core.errors import ConfigError
 from webraft_web.document import SharedDocument
+from webraft_web.site.network import Mesh
 from webraft_web.site.page import Page
+from webraft_web.transports.signaling.base import Strategy
 
 
 async def join_room(
     name: str,
     *,
     initial: Any = None,
-    signaling: Sequence[str] = (),
+    signaling: Sequence[str | Strategy] = (),
     secret: str | None = None,
+    ice_servers: Sequence[Mapping[str, Any]] | None = None,
     voters: int = 5,
     storage: str = "indexeddb",
 ) -> SharedDocument:
-    """Share a document with all tabs of this browser that join the room `name`.
+    """Share a document with all tabs that join the room `name`: of this browser, or with `signaling` of any.
 
     Returns once what this browser has committed is applied here; it waits for
-    no other browser. Joining again in one page gives an independent handle on
+    no other browser if this one holds the room already. If it does not, it looks
+    for others for some seconds before it begins the room; where the page was
+    opened by an invitation (see `SharedDocument.invite_link`), it waits for
+    those who invited. Joining again in one page gives an independent handle on
     the same connection.
 
     Args:
         name: 1 to 256 characters. Rooms belong to an origin.
         initial: The document of a room that does not exist yet, None for `{}`;
             ignored if the room exists.
-        signaling: Servers that connect browsers; must be empty in this release.
-        secret: What browsers prove to one another; must be None in this release.
+        signaling: Where browsers find each other: URLs of servers, such as "wss://…" for one of
+            y-webrtc's protocol, or strategies of your own. They learn neither name nor contents.
+            None for a room of this browser alone.
+        secret: What browsers prove to one another, from `new_secret()`; "public" for a room that is
+            open to whoever knows its name. By default what the invitation says that the page was opened by.
+        ice_servers: STUN and TURN servers, as RTCPeerConnection takes them: [{"urls": "stun:…"}].
+            Without any, browsers find each other within a local network only.
         voters: How many browsers vote at most, 1 to 9.
         storage: "indexeddb", or "memory" for a room that lives while a tab is open.
 
@@ -43,7 +54,13 @@ async def join_room(
         StorageError: If IndexedDB is missing or broken.
     """
     return await _this_page().join_room(
-        name, initial=initial, signaling=signaling, secret=secret, voters=voters, storage=storage
+        name,
+        initial=initial,
+        signaling=signaling,
+        secret=secret,
+        ice_servers=ice_servers,
+        voters=voters,
+        storage=storage,
     )
 
 
@@ -95,4 +112,11 @@ def _this_page() -> Page:
         )
     from webraft_web._browser import BrowserPlatform  # noqa: PLC0415 - exists in a browser alone
 
-    return Page(BrowserPlatform())
+    return Page(BrowserPlatform(), _open_mesh)
+
+
+def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
+    """Open a mesh by WebRTC, which a page of a room of one browser does not import."""
+    from webraft_web.transports.webrtc.opening import open_page_mesh  # noqa: PLC0415 - see above
+
+    return open_page_mesh(*arguments, **options)

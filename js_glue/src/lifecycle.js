@@ -39,3 +39,8 @@ export function isVisible() {
 export function pageUrl() {
   return typeof location === "undefined" ? "" : location.href.replace(/#.*$/, "");
 }
+
+/** The fragment of the page's address with its "#", "" where there is none. */
+export function pageFragment() {
+  return typeof location === "undefined" ? "" : location.hash;
+}

@@ -111,6 +111,9 @@ class BrowserPlatform:
     def page_url(self) -> str:
         return str(self._js_lifecycle.pageUrl())
 
+    def page_fragment(self) -> str:
+        return str(self._js_lifecycle.pageFragment())
+
     def mirror_get(self, key: str) -> str | None:
         return self._mirror.get(key)
 

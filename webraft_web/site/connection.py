@@ -17,7 +17,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from webraft_web.core.entry import EntryKind
 from webraft_web.core.errors import (
@@ -34,6 +33,7 @@ from webraft_web.site import protocol
 from webraft_web.site.conditions import Conditions
 from webraft_web.site.election import Election
 from webraft_web.site.handover import Handover
+from webraft_web.site.invitation import Invitation, invitation_link
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.mirror import Mirror
 from webraft_web.site.observer import Observer
@@ -175,9 +175,9 @@ class Connection:
             ) from error
 
     def invite_link(self) -> str:
-        """Return a link that opens this page with the room's name; the cluster's id is carried for later."""
-        fragment = urlencode({"room": self.room, "cluster": self._copy.cluster})
-        return f"{self._platform.page_url()}#{fragment}"
+        """Return a link that opens this page with what it takes to join the room."""
+        invitation = Invitation(self._copy.cluster, self._options.secret)
+        return invitation_link(self._platform.page_url(), self.room, invitation)
 
     async def joined(self) -> None:
         """Return once this browser's committed document is applied here.

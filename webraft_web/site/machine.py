@@ -18,24 +18,22 @@ class RoomMachine:
 
     Args:
         copy: This tab's copy. It may be ahead of the driver, having observed another runner before.
-        on_begun: Called with the cluster and the core of every new driver, before anything is applied.
         on_unreadable: Called with what is wrong with a snapshot that cannot be read.
     """
 
     def __init__(
         self,
         copy: LocalCopy,
-        *,
-        on_begun: Callable[[str, Raft], None],
         on_unreadable: Callable[[StorageError], None],
     ) -> None:
         self._copy = copy
-        self._on_begun = on_begun
         self._on_unreadable = on_unreadable
         self._notices: Notices
         self._is_held = False
         self.completed = 0
         """As the driver counts."""
+        self.is_newcomer = False
+        """Whether this life of the server began with nothing, so that what it has may be just a beginning."""
         self.minted: str | None = None
         """The cluster that begins with what the copy holds."""
 
@@ -48,7 +46,7 @@ class RoomMachine:
         if cluster_id == self.minted:
             self._copy.cluster = cluster_id
         self._copy.belong_to(cluster_id)
-        self._on_begun(cluster_id, raft)
+        self.is_newcomer = raft.log.last_index == 0
         if snapshot is not None:
             self.restore(snapshot, _ignore)
         return self

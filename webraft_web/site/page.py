@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,9 @@ from webraft_web.document import SharedDocument, genesis_command
 from webraft_web.site import protocol
 from webraft_web.site.connection import Connection, channel_of, scope_of
 from webraft_web.site.export import export_text
+from webraft_web.site.invitation import read_invitation
 from webraft_web.site.mirror import mirror_key
+from webraft_web.site.network import NetworkOptions, OpenMesh, open_network
 from webraft_web.site.platform import Platform
 from webraft_web.site.runner import RunnerOptions
 from webraft_web.site.tabs import tab_locks_of
@@ -24,12 +26,19 @@ LEAVE_WITHIN_MS: Final = 1000
 LOOK_EVERY_MS: Final = 20
 
 
-class _Joined(NamedTuple):
-    """A connection, and the options that it was made with (`initial` is not one: it may be ignored)."""
+class _Options(NamedTuple):
+    """What a room is joined with (`initial` is not among it: it may be ignored)."""
 
-    connection: Connection
+    network: NetworkOptions
     voters: int
     storage: str
+
+
+class _Joined(NamedTuple):
+    """A connection, and the options that it was made with."""
+
+    connection: Connection
+    options: _Options
 
 
 class Page:
@@ -37,10 +46,12 @@ class Page:
 
     Args:
         platform: What the page offers.
+        open_mesh: Links it with pages of other browsers.
     """
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, open_mesh: OpenMesh) -> None:
         self._platform = platform
+        self._open_mesh = open_mesh
         self._rooms: dict[str, _Joined] = {}
 
     async def join_room(
@@ -48,23 +59,30 @@ class Page:
         name: str,
         *,
         initial: Any = None,
-        signaling: Sequence[str] = (),
+        signaling: Sequence[Any] = (),
         secret: str | None = None,
+        ice_servers: Sequence[Mapping[str, Any]] | None = None,
         voters: int = 5,
         storage: str = "indexeddb",
     ) -> SharedDocument:
         """Join a room; see `webraft_web.join_room`."""
         _check_name(name)
         genesis = genesis_command({} if initial is None else initial)
-        _check_options(signaling, secret, voters, storage)
+        _check_options(voters, storage)
+        invitation = read_invitation(self._platform.page_fragment(), name)
+        if signaling and secret is None:
+            secret = invitation.secret
+        options = _Options(NetworkOptions.of(signaling, secret, ice_servers), voters, storage)
         self._check_platform(storage)
         joined = self._rooms.get(name)
         if joined is None:
-            joined = self._connect(name, genesis, voters, storage)
-        elif (joined.voters, joined.storage) != (voters, storage):
+            joined = self._connect(name, genesis, options, invitation.cluster)
+        elif joined.options != options:
+            known = joined.options
             raise ConfigError(
-                f"this page is in room {name!r} already, with voters={joined.voters} and "
-                f"storage={joined.storage!r}; join with the same options, or close that handle first"
+                f"this page is in room {name!r} already, with voters={known.voters}, "
+                f"storage={known.storage!r} and signaling={list(known.network.signaling)!r}; "
+                "join with the same options, or close that handle first"
             )
         connection = joined.connection
         connection.handles += 1
@@ -109,7 +127,7 @@ class Page:
     def _have_forgotten(self, name: str, storage: str, scope: str) -> None:
         """Tell all tabs to end the room."""
         own = self._rooms.get(name)
-        if own is not None and own.storage == storage:
+        if own is not None and own.options.storage == storage:
             own.connection.forget()
         else:
             channel = self._platform.open_channel(channel_of(scope), _ignore)
@@ -133,17 +151,27 @@ class Page:
             if is_empty:
                 return
 
-    def _connect(self, name: str, genesis: str, voters: int, storage: str) -> _Joined:
+    def _connect(self, name: str, genesis: str, options: _Options, invited_to: str) -> _Joined:
         def on_over() -> None:
             # A successor may have its place already.
             if self._rooms.get(name) is joined:
                 del self._rooms[name]
 
-        options = RunnerOptions(name, genesis, is_durable=storage == "indexeddb", max_voters=voters)
         connection = Connection(
-            self._platform, options, on_over=on_over, delete_room=partial(self._delete, name, storage=storage)
+            self._platform,
+            RunnerOptions(
+                name,
+                genesis,
+                is_durable=options.storage == "indexeddb",
+                max_voters=options.voters,
+                open_network=open_network(name, options.network, self._open_mesh),
+                invited_to=invited_to if options.network.signaling else "",
+                secret=options.network.secret,
+            ),
+            on_over=on_over,
+            delete_room=partial(self._delete, name, storage=options.storage),
         )
-        joined = _Joined(connection, voters, storage)
+        joined = _Joined(connection, options)
         self._rooms[name] = joined
         return joined
 
@@ -175,12 +203,7 @@ def _check_name(name: object) -> None:
         raise BadArgumentError(f"a room's name must be valid Unicode: {name[:80]!r}") from error
 
 
-def _check_options(signaling: object, secret: object, voters: object, storage: object) -> None:
-    if signaling or secret is not None:
-        raise ConfigError(
-            "signaling and secret connect several browsers, which this release does not support: "
-            "leave both out, and the room is shared by the tabs of this browser"
-        )
+def _check_options(voters: object, storage: object) -> None:
     if type(voters) is not int or not 1 <= voters <= MAX_VOTERS:
         raise ConfigError(f"voters is a number from 1 to {MAX_VOTERS}, not {str(voters)[:80]!r}")
     if storage not in STORAGES:

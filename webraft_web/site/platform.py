@@ -127,6 +127,9 @@ class Platform(Protocol):
     def page_url(self) -> str:
         """Return the page's address, without its fragment."""
 
+    def page_fragment(self) -> str:
+        """Return the fragment of the page's address, "" if it has none."""
+
     def mirror_get(self, key: str) -> str | None:
         """Return the text at `key` in localStorage; None if there is none, or no localStorage."""
 

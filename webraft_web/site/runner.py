@@ -50,6 +50,7 @@ class RunnerOptions(NamedTuple):
         max_voters: How many servers vote at most.
         open_network: Finds other browsers; None for a room of this browser alone.
         invited_to: The cluster that a link invited to, "" for any: whoever is invited never founds one.
+        secret: Of those who belong to the room, for links that invite to it.
     """
 
     room: str
@@ -58,6 +59,7 @@ class RunnerOptions(NamedTuple):
     max_voters: int
     open_network: OpenNetwork | None = None
     invited_to: str = ""
+    secret: str | None = None
 
 
 class Runner:
@@ -107,11 +109,10 @@ class Runner:
         self._served: Driver | None = None
         """The driver that `on_serving` told of."""
         self._neighbours: Neighbours | None = None
-        self._is_newcomer = False
         self._is_looking = False
         self._found_timer = platform.clock.timer(self._on_nobody_found)
         self._feeder = Feeder(platform.clock, copy, run, known_tabs, post)
-        self._machine = RoomMachine(copy, on_begun=self._on_begun, on_unreadable=self._fail)
+        self._machine = RoomMachine(copy, self._fail)
         self._timeouts = RoomTimeouts(platform.random_id())
         self._time = OwnTime(platform.clock, self._timeouts.heartbeat_interval_ms, on_stall=self._show_life)
         self._letters = Correspondence(
@@ -194,13 +195,6 @@ class Runner:
         self._machine.minted = minted.identity.cluster_id
         server.become(minted)
 
-    def _on_begun(self, cluster: str, raft: Raft) -> None:
-        """A life of the server begins in `cluster`, the first one or another."""
-        self._is_newcomer = raft.log.last_index == 0
-        self._feeder.begin(cluster, raft)
-        if cluster == self._machine.minted:
-            self._feeder.bring()
-
     def _on_changed(self) -> None:
         """Look at the server after each batch of its work."""
         server = self._server
@@ -215,17 +209,20 @@ class Runner:
             self._feeder.feed()
             self._feeder.say_news()
         else:
-            self._serve(driver)
+            self._serve(server.identity.cluster_id or "", driver)
         self._on_change()
 
-    def _serve(self, driver: Driver) -> None:
+    def _serve(self, cluster: str, driver: Driver) -> None:
         """Begin to serve with a new driver."""
         self._served = driver
         raft = driver.raft
+        self._feeder.begin(cluster, raft)
+        if cluster == self._machine.minted:
+            self._feeder.bring()
         if raft.configuration.voters == (raft.server_id,):
             # Nobody else could lead: a new term, as after any restart, but without the wait.
             driver.change(Raft.campaign)
-        if self._is_newcomer:
+        if self._machine.is_newcomer:
             self._catch_up(driver)
         if not self._is_stopped:
             self._on_serving()
@@ -239,14 +236,14 @@ class Runner:
             if isinstance(outcome, WebraftError):
                 self._catch_up(driver)
             else:
-                self._is_newcomer = False
+                self._machine.is_newcomer = False
                 self._on_changed()
 
         driver.read(confirmed)
 
     def _settle(self, raft: Raft) -> None:
         """Find out whether what is committed here covers what this browser acknowledged before."""
-        if self._feeder.is_settled or self._is_newcomer:
+        if self._feeder.is_settled or self._machine.is_newcomer:
             return
         is_alone = raft.configuration.voters == (raft.server_id,)
         self._feeder.is_settled = not is_alone or raft.log.term_at(raft.commit_index) == raft.current_term

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -20,6 +20,7 @@ from webraft_web.core.errors import StorageError
 from webraft_web.document import SharedDocument
 from webraft_web.site.page import Page
 from webraft_web.storage.journal import JournalStore
+from webraft_web.testing.internet import Internet, SimulatedMesh
 from webraft_web.testing.journal import MemoryJournal, MemoryJournalStore
 from webraft_web.testing.locks import Locks, SimulatedLock
 
@@ -46,9 +47,11 @@ class Browser:
         loses: Asked for every text on its way to a tab: whether it gets lost.
         has_locks, has_journals: What the browser offers.
         is_kept: Whether it was asked to keep what is stored.
+        internet: What connects it with other browsers.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, internet: Internet | None = None) -> None:
+        self.internet = internet or Internet(seed)
         self.random = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.tabs: list[Tab] = []
         self.journals: dict[str, MemoryJournal] = {}
@@ -84,6 +87,7 @@ class Tab:
 
     Attributes:
         page: Its rooms.
+        fragment: Of its address, as the link had it that was opened.
         steps: How many things have happened to it, or were done by it, so far.
         kill_at: The step at which it is killed; what it does after that has no effect.
     """
@@ -92,7 +96,8 @@ class Tab:
         self.browser = browser
         self.clock = _TabClock(self)
         self.channels: list[SimulatedChannel] = []
-        self.page = Page(self)
+        self.fragment = ""
+        self.page = Page(self, self._open_mesh)
         self.steps = 0
         self.kill_at: int | None = None
         self._mood = _Mood.AWAKE
@@ -107,7 +112,15 @@ class Tab:
         """Join a room in this tab, as `webraft_web.join_room` would."""
         return await self.page.join_room(name, **options)
 
+    def _open_mesh(self, room: str, secret: str, **options: Any) -> Awaitable[SimulatedMesh]:
+        callbacks = {name: options[name] for name in ("claim", "on_link", "on_error")}
+        return self.browser.internet.open_mesh(self, room, secret, **callbacks)
+
     # Accidents
+
+    def is_dead(self) -> bool:
+        """Whether the page's process has ended."""
+        return self._mood is _Mood.DEAD
 
     def kill(self) -> None:
         """Let the page's process end at once."""
@@ -262,6 +275,9 @@ class Tab:
 
     def page_url(self) -> str:
         return "https://example.org/board"
+
+    def page_fragment(self) -> str:
+        return self.fragment
 
     def mirror_get(self, key: str) -> str | None:
         return self.browser.mirror.get(key)

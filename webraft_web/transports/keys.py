@@ -74,7 +74,7 @@ async def derive_keys(secret: str, room: str) -> RoomKeys:
     Raises:
         ConfigError: If the secret is too easy to guess, or keys cannot be derived here.
     """
-    _check_secret(secret)
+    check_secret(secret)
     derive_bytes, derive_sealer = _derivations()
     # One key for each use; the room's name comes last, so that no two uses can ever coincide.
     topic = await derive_bytes(secret, _SALT, f"topic\n{room}")
@@ -101,8 +101,12 @@ def _derivations() -> tuple[
     return native_crypto.derive_bytes, native_crypto.derive_sealer
 
 
-def _check_secret(secret: str) -> None:
-    """Refuse what could be guessed, by the most generous estimate: every character drawn at random."""
+def check_secret(secret: str) -> None:
+    """Refuse what could be guessed, by the most generous estimate: every character drawn at random.
+
+    Raises:
+        ConfigError: If it is too easy to guess.
+    """
     if set(secret) <= set("0123456789"):
         symbols = 10
     elif set(secret) <= set("0123456789abcdef") or set(secret) <= set("0123456789ABCDEF"):

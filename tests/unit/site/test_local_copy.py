@@ -27,7 +27,7 @@ def test_a_restarted_server_does_not_compact_while_its_tabs_copy_is_ahead():
     async def scenario():
         copy = make_copy()
         copy.apply(entries(1, 9))
-        machine = RoomMachine(copy, on_begun=None, on_unreadable=lambda error: None)
+        machine = RoomMachine(copy, lambda error: None)
         applied = []
         machine.apply(entries(1, 5), applied.append)
         assert applied == [5]
@@ -63,7 +63,7 @@ def test_a_snapshot_that_cannot_be_read_is_the_stores_fault():
 
     async def scenario():
         errors, applied = [], []
-        machine = RoomMachine(make_copy(), on_begun=None, on_unreadable=errors.append)
+        machine = RoomMachine(make_copy(), errors.append)
         machine.restore(Snapshot(9, 1, Configuration(("i@a",)), "nonsense"), applied.append)
         assert not applied
         assert "cannot be read" in str(errors[0])

@@ -1,0 +1,259 @@
+"""Rooms across simulated browsers: they find each other, agree, and survive each other."""
+
+import asyncio
+
+import pytest
+
+from tests.unit.site.rooms import Writer, append, check, settle
+from webraft_web.core.errors import ClusterConflictError, ConfigError
+from webraft_web.testing import run
+from webraft_web.testing.internet import Internet
+from webraft_web.testing.tabs import Browser
+
+OPTIONS = {"initial": [], "signaling": ["wss://example.org"], "secret": "0Ksd82hLqP3xYb7TnVw5mZcR"}
+
+
+class World:
+    """Some browsers with tabs in one room."""
+
+    def __init__(self, count, seed=1):
+        self.internet = Internet(seed)
+        self.browsers = [Browser(seed * 100 + number, self.internet) for number in range(count)]
+
+    async def join(self, number, **options):
+        tab = self.browsers[number].open_tab()
+        return tab, await tab.join_room("room", **{**OPTIONS, **options})
+
+
+async def until(condition, seconds=30.0):
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not condition():
+        assert loop.time() < end, "it did not happen"
+        await asyncio.sleep(0.05)
+
+
+async def read_all(docs):
+    """Read everywhere, once what was under way has arrived."""
+    await settle(1)
+    return [await doc.read() for doc in docs]
+
+
+def voters(doc):
+    return sorted(address for address, rights in doc.status()["members"].items() if rights == "voter")
+
+
+async def together(world, docs):
+    """Wait until every browser has a vote, and all know it."""
+    await until(lambda: all(len(voters(doc)) == len(world.browsers) for doc in docs))
+
+
+async def open_together(count, seed=1, tabs=1):
+    world = World(count, seed)
+    pages, docs = [], []
+    for number in range(count):
+        for _ in range(tabs):
+            tab, doc = await world.join(number)
+            pages.append(tab)
+            docs.append(doc)
+    await together(world, docs)
+    return world, pages, docs
+
+
+def test_a_second_browser_is_added_and_shares_the_document():
+    """It shows the whole document at once, and each sees what the other writes."""
+
+    async def scenario():
+        world = World(2)
+        _, one = await world.join(0)
+        await one.patch(append("first"))
+        _, two = await world.join(1)
+        assert two.state == ["first"]
+        await together(world, [one, two])
+        await two.patch(append("second"))
+        assert await one.read() == ["first", "second"]
+        assert {one.status()["role"], two.status()["role"]} == {"leader", "follower"}
+        assert list(one.status()["links"]) == [two.status()["address"]]
+
+    run(scenario())
+
+
+def test_browsers_that_begin_a_room_at_the_same_time_end_in_one():
+    """Each founds it when nobody is found in time; those without data give way to one."""
+
+    async def scenario():
+        world = World(3)
+        docs = [doc for _, doc in await asyncio.gather(*[world.join(number) for number in range(3)])]
+        await together(world, docs)
+        await asyncio.gather(*[doc.patch(append(number)) for number, doc in enumerate(docs)])
+        states = [await doc.read() for doc in docs]
+        assert sorted(states[0]) == [0, 1, 2]
+        assert states[0] == states[1] == states[2]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_writers_in_all_tabs_of_all_browsers_agree(seed):
+    """Two tabs in each of three browsers write at once: nothing is lost or doubled."""
+
+    async def scenario():
+        _, _, docs = await open_together(3, seed, tabs=2)
+        writers = [Writer(doc, name) for doc, name in zip(docs, "abcdef", strict=True)]
+        await settle(3)
+        for writer in writers:
+            await writer.stop()
+        check(await read_all(docs), writers)
+        assert all(len(writer.acknowledged) > 5 for writer in writers)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_the_others_go_on_when_the_leaders_browser_is_killed(seed):
+    """It comes back with what it had stored, and catches up."""
+
+    async def scenario():
+        world, _, docs = await open_together(3, seed)
+        leader = next(number for number, doc in enumerate(docs) if doc.status()["role"] == "leader")
+        rest = [doc for number, doc in enumerate(docs) if number != leader]
+        writers = [Writer(doc, name) for doc, name in zip(rest, "ab", strict=True)]
+        await settle(1)
+        world.browsers[leader].kill()
+        await settle(6)
+        counts = [len(writer.acknowledged) for writer in writers]
+        await settle(1)
+        for writer, count in zip(writers, counts, strict=True):
+            await writer.stop()
+            assert len(writer.acknowledged) > count
+        _, back = await world.join(leader)
+        check(await read_all([*rest, back]), writers)
+
+    run(scenario())
+
+
+def test_of_two_friends_one_closes_the_laptop_and_the_other_goes_on():
+    """Either of them, leading or not; back again, it has its vote back and lacks nothing."""
+
+    async def scenario():
+        for leaves in (0, 1):
+            world, _, docs = await open_together(2, seed=leaves + 1)
+            world.browsers[leaves].kill()
+            stays = docs[1 - leaves]
+            if stays.status()["role"] == "leader":
+                await stays.patch(append("alone"))
+                _, back = await world.join(leaves)
+                await together(world, [stays, back])
+                assert await back.read() == ["alone"]
+
+    run(scenario())
+
+
+def test_without_a_majority_writes_wait_and_status_names_who_is_missing():
+    """Two of three are cut off: the third waits, and goes on once they are back."""
+
+    async def scenario():
+        world, _, docs = await open_together(3)
+        follower = next(number for number, doc in enumerate(docs) if doc.status()["role"] != "leader")
+        for other in range(3):
+            if other != follower:
+                world.internet.cut(world.browsers[follower], world.browsers[other])
+        await settle(3)
+        write = asyncio.ensure_future(docs[follower].patch(append("late")))
+        await settle(6)
+        assert not write.done()
+        others = {doc.status()["address"] for number, doc in enumerate(docs) if number != follower}
+        assert set(docs[follower].status()["missing"]) == others
+        world.internet.heal()
+        await write
+        assert await docs[follower].read() == ["late"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("accident", ["kill", "freeze", "hang", "navigate_away"])
+def test_another_tab_of_the_same_browser_speaks_for_the_same_server(accident):
+    """No vote is lost or gained: members stay who they are, and the others follow the new page."""
+
+    async def scenario():
+        _, tabs, docs = await open_together(2, tabs=2)
+        before = voters(docs[2])
+        writer = Writer(docs[2], "w")
+        other = Writer(docs[1], "o")
+        await settle(0.5)
+        getattr(tabs[0], accident)()
+        await settle(6)
+        count = len(writer.acknowledged)
+        await settle(1)
+        assert len(writer.acknowledged) > count
+        assert voters(docs[2]) == before
+        if accident == "hang":
+            tabs[0].wake()
+            await settle(1)
+        await writer.stop()
+        await other.stop()
+        check(await read_all(docs[1:]), [writer, other])
+
+    run(scenario())
+
+
+def test_two_rooms_with_data_that_began_apart_are_told_of_each_other():
+    """Nothing is merged or dropped by itself; yielding is the application's choice."""
+
+    async def scenario():
+        world = World(2)
+        world.internet.cut(*world.browsers)
+        docs, errors = [], []
+        for number in range(2):
+            _, doc = await world.join(number)
+            doc.listen("error", errors.append)
+            await doc.patch(append(number))
+            docs.append(doc)
+        world.internet.heal()
+        await until(lambda: len(errors) >= 2)
+        assert {type(error) for error in errors} == {ClusterConflictError}
+        await settle(5)
+        assert [doc.state for doc in docs] == [[0], [1]]
+
+    run(scenario())
+
+
+def test_whoever_opens_an_invitation_waits_for_those_who_invited():
+    """However long they are away, no second room of the same name begins; the secret comes with the link."""
+
+    async def scenario():
+        world = World(2)
+        _, one = await world.join(0)
+        await one.patch(append("kept"))
+        link = one.invite_link()
+        world.browsers[0].kill()
+        guest = world.browsers[1].open_tab()
+        guest.fragment = link.partition("#")[2]
+        joining = asyncio.ensure_future(guest.join_room("room", **{**OPTIONS, "secret": None}))
+        await settle(30)
+        assert not joining.done()
+        await world.join(0)
+        two = await joining
+        assert await two.read() == ["kept"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"secret": None}, "needs a secret.*new_secret"),
+        ({"secret": "friends"}, "too easy to guess"),
+        ({"signaling": []}, "need a server to meet at"),
+        ({"signaling": "wss://example.org"}, "list of servers"),
+        ({"ice_servers": ["stun:example.org"]}, "list of dicts"),
+    ],
+)
+def test_options_that_would_be_a_mistake_are_refused(options, says):
+    """Before anything is opened, and with what to do."""
+
+    async def scenario():
+        with pytest.raises(ConfigError, match=says):
+            await World(1).join(0, **options)
+
+    run(scenario())

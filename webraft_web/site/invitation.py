@@ -1,0 +1,34 @@
+"""The link that invites to a room: its `#fragment` carries what the page needs, and no server sees that."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlencode
+
+
+class Invitation(NamedTuple):
+    """What a link says about a room.
+
+    Fields:
+        cluster: The id of the room's cluster: whoever is invited waits for it, and never founds another.
+        secret: What members prove to one another; None for a room of one browser.
+    """
+
+    cluster: str = ""
+    secret: str | None = None
+
+
+def invitation_link(page_url: str, room: str, invitation: Invitation) -> str:
+    """Return a link to this page with an invitation to the room."""
+    fields = {"room": room, "cluster": invitation.cluster}
+    if invitation.secret is not None:
+        fields["secret"] = invitation.secret
+    return f"{page_url}#{urlencode(fields)}"
+
+
+def read_invitation(fragment: str, room: str) -> Invitation:
+    """Return what the page's own link says about `room`: nothing, if it is about another or none."""
+    fields = parse_qs(fragment.removeprefix("#"))
+    if fields.get("room") != [room]:
+        return Invitation()
+    return Invitation(fields.get("cluster", [""])[0], fields.get("secret", [None])[0])
