@@ -15,7 +15,7 @@ from demo.toolchain.environment import packages_of, python_with
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.runtime import pyodide_dir, require_node
-from demo.toolchain.server import Server
+from demo.toolchain.server import Server, port_error
 from demo.toolchain.wheels import wheels_dir
 
 _INTERRUPTED = 130
@@ -64,10 +64,12 @@ def _serve_signaling(options: argparse.Namespace) -> int:
         sys.path.insert(0, str(packages_of(python_with("signaling", _SIGNALING_REQUIREMENTS))))
         from demo.signaling import serve_forever  # noqa: PLC0415 - there since the line before
 
-        asyncio.run(serve_forever(options.host, options.port, ready))
-    except (SetupError, OSError) as error:
-        advice = "" if isinstance(error, SetupError) else " Choose another with --port."
-        print(f"\n{error}{advice}", file=sys.stderr)
+        try:
+            asyncio.run(serve_forever(options.host, options.port, ready))
+        except OSError as error:
+            raise port_error(options.port, error) from error
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         say("\n  Stopped.")
