@@ -13,12 +13,14 @@ class MemoryJournal:
     Attributes:
         records: The texts by position. A test may look, and damage them.
         start: Where the last record stands that discarded others: loading begins there.
+        is_full: Whether nothing more can be written.
     """
 
     def __init__(self, name: str = "journal") -> None:
         self.name = name
         self.records: dict[int, str] = {}
         self.start = 1
+        self.is_full = False
         self.stores: list[MemoryJournalStore] = []
         self._failures: list[StorageError] = []
 
@@ -81,6 +83,8 @@ class MemoryJournalStore:
         failure = self._begin()
         if failure is None and position in self._journal.records:
             failure = FencedError(f"journal {self.name!r} was taken over by another page; stop here")
+        if failure is None and self._journal.is_full:
+            failure = StorageError(f"journal {self.name!r} cannot grow: the disk is full")
         if failure is None:
             self._journal.records[position] = text
             if discard:
