@@ -47,6 +47,7 @@ Programs that take arguments of their own, such as --help:
   fuzz         hostile input, guided by coverage
   model        the TLA+ model of one server per browser
   chaos        real tabs, killed, frozen, blocked and navigated from a seed
+  benchmarks   how fast all is in real tabs, beside what it should be
 """
 
 CHECKED = ("lint", "types", "js")
@@ -61,8 +62,11 @@ PROGRAMS = {
     "fuzz": "tests.fuzz.command",
     "model": "tests.model.command",
     "chaos": "tests.chaos.command",
+    "benchmarks": "tests.benchmarks.command",
 }
 """The modules whose `main` each of the programs is."""
+IN_TABS = ("chaos", "benchmarks")
+"""Programs that need what the tabs need."""
 SEARCHES = (("simulate", "--minutes", "5", "--jobs", "2"), ("model",))
 """What `all` has them do; what the other programs do is among the unit tests, the long ones included."""
 _CLOSING_LINE = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
@@ -200,7 +204,7 @@ def _run_search(words: Sequence[str], python: Path) -> Tally:
 def _run_program(name: str, *arguments: str) -> int:
     """Run one of the programs in the tests' environment; returns its exit code."""
     try:
-        python = set_up(Plan(suites=["tabs" if name == "chaos" else "unit"]))
+        python = set_up(Plan(suites=["tabs" if name in IN_TABS else "unit"]))
         start = setup.program(python, PROGRAMS[name])
     except SetupError as error:
         say(f"\n{error}\n")
