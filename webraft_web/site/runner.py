@@ -180,8 +180,8 @@ class Runner:
             ServerOptions(self._options.max_voters, COMPACT_AFTER),
         )
         if stored is not None:
-            self._copy.is_old = False
             self._server.resume(stored)
+            self._copy.is_old = False
         elif self._copy.is_old and self._options.is_durable:
             self._fail(RoomGoneError(f"room {self._options.room!r} was deleted while this page slept"))
         elif self._copy.applied_index:
