@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
@@ -10,22 +11,28 @@ import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 
+from demo.toolchain.environment import packages_of, python_with
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.runtime import pyodide_dir, require_node
-from demo.toolchain.server import Server
+from demo.toolchain.server import Server, port_error
 from demo.toolchain.wheels import wheels_dir
 
 _INTERRUPTED = 130
 _PORTS = 65_536
+_SIGNALING_REQUIREMENTS = ROOT / "demo" / "requirements-signaling.txt"
 
 
 def main() -> int:
-    """Serve the board until Ctrl-C; returns the exit code."""
+    """Serve until Ctrl-C; returns the exit code."""
     options = _parser().parse_args()
     # A shell that starts a program in the background has it ignore Ctrl-C's signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return _serve_signaling(options) if options.what == "signaling" else _serve_board(options)
+
+
+def _serve_board(options: argparse.Namespace) -> int:
     serving = False
     try:
         # The port is taken before anything is installed: one that is in use shows at once.
@@ -45,6 +52,31 @@ def main() -> int:
     return 0
 
 
+def _serve_signaling(options: argparse.Namespace) -> int:
+    serving = False
+
+    def ready(url: str) -> None:
+        nonlocal serving
+        serving = True
+        say(f"\n  The signalling server is at {url}\n  It speaks y-webrtc's protocol. Ctrl-C stops it.\n")
+
+    try:
+        sys.path.insert(0, str(packages_of(python_with("signaling", _SIGNALING_REQUIREMENTS))))
+        from demo.signaling import serve_forever  # noqa: PLC0415 - there since the line before
+
+        try:
+            asyncio.run(serve_forever(options.host, options.port, ready))
+        except OSError as error:
+            raise port_error(options.port, error) from error
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("\n  Stopped.")
+        return 0 if serving else _INTERRUPTED
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 demo",
@@ -54,6 +86,18 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port, default=8000, help="port to serve on; 0 takes any free one (%(default)s)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address, but open no browser")
+    programs = parser.add_subparsers(dest="what", metavar="[signaling]")
+    signaling = programs.add_parser(
+        "signaling",
+        help="serve signalling instead, for rooms across browsers",
+        description="Serve signalling for rooms across browsers, by y-webrtc's protocol.",
+    )
+    signaling.add_argument(
+        "--port", type=_port, default=4444, help="port to serve on; 0 takes any free one (%(default)s)"
+    )
+    signaling.add_argument(
+        "--host", default="127.0.0.1", help="address to serve at: by default this machine alone reaches it"
+    )
     return parser
 
 

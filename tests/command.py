@@ -11,15 +11,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree as ET
 
+from demo.command import signaling_packages
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.wheels import build_wheel
 from tests import setup
+from tests.compiled.building import CannotBuildError, native_wheel, pyodide_wheel
 
 USAGE = """\
 usage: python3 tests [SUITE…] [PYTEST ARGUMENTS…]
@@ -30,6 +33,8 @@ Without a suite, all of them run:
   js        the JavaScript of glue and demo: prettier, tsc, node's test runner
   unit      the package on this Python, from its built wheel
   pyodide   the built wheel in Pyodide, under Node and in headless Chromium
+  compiled  the compiled wheels, natively and in Pyodide, against the pure one
+  signaling servers that connect browsers, as programs of their own
   tabs      several real tabs of headless Chromium
 `all` stands for all of them, for the tests that take their time, for the programs
 below that search for as long as they are given, and for
@@ -47,10 +52,11 @@ Programs that take arguments of their own, such as --help:
   fuzz         hostile input, guided by coverage
   model        the TLA+ model of one server per browser
   chaos        real tabs, killed, frozen, blocked and navigated from a seed
+  benchmarks   how fast all is in real tabs, beside what it should be
 """
 
 CHECKED = ("lint", "types", "js")
-TESTED = ("unit", "pyodide", "pyodide-next", "tabs", "firefox")
+TESTED = ("unit", "pyodide", "pyodide-next", "compiled", "signaling", "tabs", "firefox")
 IN_ALL = ("pyodide-next", "firefox")
 """Suites that run when they or all are asked for."""
 PROGRAMS = {
@@ -61,8 +67,11 @@ PROGRAMS = {
     "fuzz": "tests.fuzz.command",
     "model": "tests.model.command",
     "chaos": "tests.chaos.command",
+    "benchmarks": "tests.benchmarks.command",
 }
 """The modules whose `main` each of the programs is."""
+IN_TABS = ("chaos", "benchmarks")
+"""Programs that need what the tabs need."""
 SEARCHES = (("simulate", "--minutes", "5", "--jobs", "2"), ("model",))
 """What `all` has them do; what the other programs do is among the unit tests, the long ones included."""
 _CLOSING_LINE = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
@@ -200,7 +209,7 @@ def _run_search(words: Sequence[str], python: Path) -> Tally:
 def _run_program(name: str, *arguments: str) -> int:
     """Run one of the programs in the tests' environment; returns its exit code."""
     try:
-        python = set_up(Plan(suites=["tabs" if name == "chaos" else "unit"]))
+        python = set_up(Plan(suites=["tabs" if name in IN_TABS else "unit"]))
         start = setup.program(python, PROGRAMS[name])
     except SetupError as error:
         say(f"\n{error}\n")
@@ -220,10 +229,14 @@ def set_up(plan: Plan) -> Path:
     needs: list[Callable[[], object]] = []
     if "js" in plan.suites:
         needs.append(setup.install_glue_tools)
-    if set(TESTED) & set(plan.suites) - {"unit"}:
+    if set(TESTED) & set(plan.suites) - {"unit", "signaling"}:
         needs.append(setup.pyodide_dist)
     if {*setup.PYODIDE_VERSIONS, "tabs"} & set(plan.suites):
         needs.append(setup.ensure_chromium)
+    if "compiled" in plan.suites:
+        needs += [_or_none(native_wheel), _or_none(pyodide_wheel)]
+    if "signaling" in plan.suites:
+        needs += [setup.signaling_dir, signaling_packages]
     if "firefox" in plan.suites:
         needs += [setup.ensure_firefox, setup.puppeteer_dir]
     if set(TESTED) & set(plan.suites):
@@ -237,6 +250,16 @@ def set_up(plan: Plan) -> Path:
         if set(TESTED) & set(plan.suites):
             setup.install_wheel(python.result())
         return python.result()
+
+
+def _or_none(build: Callable[[], object]) -> Callable[[], object]:
+    """Leave what cannot be built to the tests, which are skipped and say why."""
+
+    def attempt() -> None:
+        with suppress(CannotBuildError):
+            build()
+
+    return attempt
 
 
 def _run_checks(suite: str, plan: Plan, python: Path, scratch: Path) -> Tally:

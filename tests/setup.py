@@ -18,6 +18,8 @@ PYTEST_PATHS = {
     "unit": ["tests/unit", "tests/test_tidy.py"],
     "pyodide": ["tests/pyodide"],
     "pyodide-next": ["tests/pyodide"],
+    "compiled": ["tests/compiled"],
+    "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
 }
@@ -93,14 +95,21 @@ def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
 
 def puppeteer_dir() -> Path:
     """Return a directory with what drives Firefox, got from npm if it is not there yet."""
-    lock_files = [
-        ROOT / "tests" / "firefox" / name for name in (".npmrc", "package.json", "package-lock.json")
-    ]
-    directory = CACHE / "firefox"
+    return _npm_dir("firefox", "puppeteer-core")
+
+
+def signaling_dir() -> Path:
+    """Return a directory with signalling servers, got from npm if they are not there yet."""
+    return _npm_dir("signaling", "signalling servers")
+
+
+def _npm_dir(suite: str, title: str) -> Path:
+    lock_files = [ROOT / "tests" / suite / name for name in (".npmrc", "package.json", "package-lock.json")]
+    directory = CACHE / suite
     stamp = digest(lock_files)
     if not is_fresh(directory, stamp):
         begin(directory)
-        with step("Getting puppeteer-core"):
+        with step(f"Getting {title}"):
             for path in lock_files:
                 shutil.copy(path, directory)
             npm_install(directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import sysconfig
 import threading
 from collections import defaultdict
 from pathlib import Path
@@ -35,6 +36,11 @@ def python_with(name: str, requirements: Path) -> Path:
     """
     with _MAKING[name]:
         return _python_with(name, requirements)
+
+
+def packages_of(python: Path) -> Path:
+    """Return the directory that an environment's Python, the same version as this, imports packages from."""
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(python.parents[1])}))
 
 
 def _python_with(name: str, requirements: Path) -> Path:

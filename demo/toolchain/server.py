@@ -15,6 +15,13 @@ from demo.toolchain.progress import SetupError
 _HOST = "127.0.0.1"
 
 
+def port_error(port: int, error: OSError) -> SetupError:
+    """Return what to tell about a port that is not to be had."""
+    is_taken = error.errno == errno.EADDRINUSE
+    reason = "is in use by another program" if is_taken else f"cannot be used: {error}"
+    return SetupError(f"Port {port} {reason}. Choose another with --port.")
+
+
 class Server(ThreadingHTTPServer):
     """Serves what lies under `routes`, on loopback alone.
 
@@ -39,12 +46,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__((_HOST, port), _Handler)
         except OSError as error:
-            reason = (
-                "is in use by another program"
-                if error.errno == errno.EADDRINUSE
-                else f"cannot be used: {error}"
-            )
-            raise SetupError(f"Port {port} {reason}. Choose another with --port.") from error
+            raise port_error(port, error) from error
 
     @property
     def url(self) -> str:

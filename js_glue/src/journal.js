@@ -418,7 +418,14 @@ export function deleteJournal(name) {
       resolve("NotSupportedError: there is no IndexedDB here");
       return;
     }
-    const request = indexedDB.deleteDatabase(name);
+    /** @type {IDBOpenDBRequest} */
+    let request;
+    try {
+      request = indexedDB.deleteDatabase(name);
+    } catch (error) {
+      resolve(describe(error));
+      return;
+    }
     const end = beforeLong(() =>
       resolve("BlockedError: another page that hangs holds it open; it goes once that page lets go"),
     );

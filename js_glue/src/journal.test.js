@@ -411,6 +411,16 @@ test("the browser is asked once to keep what is stored, and not where it would a
   Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
 });
 
+test("what a page is forbidden to do is a failure like others", async () => {
+  const denied = () => {
+    throw new DOMException("access is denied", "SecurityError");
+  };
+  Object.assign(globalThis, { indexedDB: { open: denied, deleteDatabase: denied } });
+  assert.match((await new Client("x").opened)[0], /^SecurityError: /);
+  assert.match(await deleteJournal("x"), /^SecurityError: /);
+  assert.match(JSON.parse(await dumpJournal("x")).failure, /^SecurityError: /);
+});
+
 test("where it is forbidden even to ask for IndexedDB there is none", async () => {
   Object.defineProperty(globalThis, "indexedDB", {
     get: () => {

@@ -60,6 +60,7 @@ class Tab:
         number: Its number in the schedule.
         visit: The document that uses the room in it, None until it has joined.
         joined_as: The id under which its newest document has joined.
+        is_ready: Whether Python runs in its newest document.
         is_heard: Whether it has told anything since it last came back.
         read: How much of what it told was taken in.
     """
@@ -69,6 +70,7 @@ class Tab:
     pid: int | None = None
     visit: Visit | None = None
     joined_as: str = ""
+    is_ready: bool = False
     is_ended: bool = False
     is_frozen: bool = False
     is_away: bool = False
@@ -188,6 +190,8 @@ class World:
             self.browser.call("Target.closeTarget", targetId=page.target)
         elif action.kind == "freeze":
             page.minimise()
+            # By itself Chromium freezes no page that loads; what one was receiving then never arrives.
+            self._wait(lambda: tab.is_ready, f"Python does not boot in tab {tab.number}")
             tab.is_frozen = True
             tab.page.send("Page.setWebLifecycleState", state="frozen")
         elif action.kind == "resume":
@@ -198,6 +202,7 @@ class World:
             page.restore()
         elif action.kind == "reload":
             self._forget(tab)
+            tab.is_ready = False
             tab.page.send("Page.reload")
         elif action.kind == "leave":
             tab.is_away = True
@@ -219,7 +224,9 @@ class World:
         tab.read += len(texts)
         for text in texts:
             event = json.loads(text)
-            if event["kind"] == "joined":
+            if event["kind"] == "ready":
+                tab.is_ready = True
+            elif event["kind"] == "joined":
                 self._forget(tab)
                 tab.joined_as = event["tab"]
             elif event["kind"] == "broken":
@@ -278,7 +285,7 @@ class World:
         tab.page.send("Page.setWebLifecycleState", state="active")
 
     def _return(self, tab: Tab) -> None:
-        tab.is_away = tab.is_heard = False
+        tab.is_away = tab.is_heard = tab.is_ready = False
         ids = [one["id"] for one in self._history_of(tab) if one["url"].endswith("/chaos.html")]
         if ids:
             tab.page.send("Page.navigateToHistoryEntry", entryId=ids[-1])

@@ -15,7 +15,7 @@ from webraft_web.storage.indexed_db import JournalStorage
 from webraft_web.storage.journal import Journal
 from webraft_web.storage.memory import MemoryStorage
 from webraft_web.testing import check_storage, run
-from webraft_web.testing.journal import MemoryJournal
+from webraft_web.testing.journal import MemoryJournal, check_journal
 
 IDENTITY = Identity("site", "0" * 32, "cluster")
 FIRST = Batch(identity=IDENTITY, hard_state=HardState(1, None, 0))
@@ -92,6 +92,20 @@ def test_a_journal_keeps_what_every_storage_has_to_keep():
         return storage
 
     run(check_storage(open_storage, fenced=True))
+
+
+def test_a_simulated_journal_keeps_what_the_real_one_is_held_to():
+    """The same contract is checked over IndexedDB in real tabs."""
+    journals = {}
+
+    async def open_store(name):
+        journal = journals.setdefault(name, MemoryJournal(name))
+        return journal.open(asyncio.get_running_loop().call_soon)
+
+    async def delete(name):
+        journals.pop(name).delete()
+
+    run(check_journal(open_store, delete))
 
 
 def test_a_new_journal_holds_nothing_but_its_first_takeover(browser):

@@ -86,7 +86,7 @@ _CLOSED_FROM_OUTSIDE: Final = -1
 
 _ADVICE: Final = {
     "QuotaExceededError": "the browser's storage for this origin is full; what was stored before is intact, "
-    "what was being written is not stored: free some space and join again",
+    "what was being written is not stored: free some space, and open rooms go on by themselves",
     "VersionError": "a newer version of this package wrote it; reload all pages to get that version",
     "LayoutError": "something else uses a database of this name; it is left as it is",
     "BlockedError": "close the other pages of this origin, or bring them to the front, and try again",
@@ -99,7 +99,7 @@ _ADVICE_FOR: Final = {
     "disk is full: allow site data and free some space, or ask for "
     'storage="memory", which lasts as long as a tab is open',
     "add": "it may be that the disk is full; what was stored before is intact, what was being written is not "
-    "stored: free some space and join again",
+    "stored: free some space, and open rooms go on by themselves",
     "load": "nothing was changed: export_room saves what can be read, and delete_room makes way",
 }
 

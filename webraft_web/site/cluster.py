@@ -7,9 +7,14 @@ that exists or one that does not, and nothing in between.
 from __future__ import annotations
 
 from webraft_web.core.entry import Configuration, Entry, EntryKind, HardState, make_server_id
+from webraft_web.core.errors import StorageError
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.platform import Platform
 from webraft_web.storage.base import Identity, StoredState
+
+
+class RoomGoneError(StorageError):
+    """The store is empty, and what this tab knows of the room is from before it slept."""
 
 
 def newcomer(platform: Platform) -> StoredState:

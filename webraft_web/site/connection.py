@@ -30,6 +30,7 @@ from webraft_web.core.errors import (
 )
 from webraft_web.document import Client
 from webraft_web.site import protocol
+from webraft_web.site.cluster import RoomGoneError
 from webraft_web.site.conditions import Conditions
 from webraft_web.site.election import Election
 from webraft_web.site.handover import Handover
@@ -89,7 +90,7 @@ class Connection:
         self._runner: Runner | None = None
         self.client = Client(self, platform.clock, platform.random_id())
         self._copy = LocalCopy(self.client, self._on_applied)
-        self._mirror = Mirror(platform, options.room, self._copy)
+        self._mirror = Mirror(platform, options.room, self._copy, lambda: self._is_mirrored)
         self._observer = Observer(platform.clock, self._copy, self._ask)
         self._tab_list = TabList(platform, self._scope, self.tab, self._on_tabs)
         self._election = Election(
@@ -197,6 +198,8 @@ class Connection:
         if self._is_over:
             return
         self._is_over = True
+        if error is not None:
+            self._mirror.discard()
         self._go()
         self._mirror.close()
         self._election.close()
@@ -219,7 +222,7 @@ class Connection:
 
     def _go(self) -> None:
         """Be as good as dead: nothing is said, heard, held or waited for."""
-        self._write_mirror()
+        self._mirror.write()  # while there is time: the page may end without another word
         self._end_tenure()
         self._observer.forget_runner()
         self._reads.clear()
@@ -239,19 +242,15 @@ class Connection:
         if event in ("freeze", "pagehide"):
             # A page that is asleep would keep its locks, and answer from the past.
             self._go()
+            self._copy.is_old = True
         elif event in ("resume", "pageshow") and self._channel is None:
             self._come()
         elif event == "hidden":
-            self._write_mirror()
+            self._mirror.write()
             self._handover.look()
         elif event == "visible":
             self._handover.look()
             self._ask_to_run()
-
-    def _write_mirror(self) -> None:
-        """Write the mirror while there is time: the page may end without another word."""
-        if self._is_mirrored:
-            self._mirror.write()
 
     def _ask_to_run(self) -> None:
         """Tell the runner that this page is looked at: it may want to make way."""
@@ -296,6 +295,9 @@ class Connection:
     def _on_failed(self, error: StorageError) -> None:
         if isinstance(error, FencedError):
             self._step_down(error)
+            return
+        if isinstance(error, RoomGoneError):
+            self._be_forgotten()
             return
         self._end_tenure()
         self._election.pause(RETRY_MS)
@@ -357,14 +359,17 @@ class Connection:
     def _handle(self, envelope: protocol.Envelope) -> None:
         sender, content = envelope
         if isinstance(content, protocol.Forget):
-            self.client.emit("error", _deleted(self.room))
-            self.close(_deleted(self.room))
+            self._be_forgotten()
         elif isinstance(content, protocol.Refused):
             self._on_refused(content)
         elif self._runner is not None:
             self._handle_as_runner(self._runner, sender, content)
         else:
             self._handle_as_observer(sender, content)
+
+    def _be_forgotten(self) -> None:
+        self.client.emit("error", _deleted(self.room))
+        self.close(_deleted(self.room))
 
     def _handle_as_runner(self, runner: Runner, sender: str, content: protocol.Text) -> None:
         if isinstance(content, protocol.Commands):
@@ -412,6 +417,7 @@ class Connection:
         is_heard, is_new = self._observer.on_beat(sender, beat)
         if not is_heard:
             return
+        self._copy.is_old = False
         self._election.heard()
         self._note_tabs(beat.tabs)
         if is_new:

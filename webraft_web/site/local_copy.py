@@ -24,6 +24,7 @@ class LocalCopy:
     Fields:
         cluster: The cluster whose entries were applied, "" before the first.
         applied_term: Term of the last entry applied, 0 before the first.
+        is_old: Whether the page slept since a server last agreed: the room may be gone meanwhile.
     """
 
     def __init__(self, client: Client, on_applied: Callable[[], None]) -> None:
@@ -31,6 +32,7 @@ class LocalCopy:
         self._on_applied = on_applied
         self.cluster = ""
         self.applied_term = 0
+        self.is_old = False
 
     @property
     def applied_index(self) -> int:

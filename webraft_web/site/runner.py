@@ -21,7 +21,7 @@ from webraft_web.driver import Driver
 from webraft_web.server.correspondence import Correspondence
 from webraft_web.server.own_time import OwnTime
 from webraft_web.server.server import Server, ServerOptions
-from webraft_web.site.cluster import found_cluster, mint_cluster, newcomer
+from webraft_web.site.cluster import RoomGoneError, found_cluster, mint_cluster, newcomer
 from webraft_web.site.feeder import Feeder
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.machine import RoomMachine
@@ -182,6 +182,9 @@ class Runner:
         )
         if stored is not None:
             self._server.resume(stored)
+            self._copy.is_old = False
+        elif self._copy.is_old and self._options.is_durable:
+            self._fail(RoomGoneError(f"room {self._options.room!r} was deleted while this page slept"))
         elif self._copy.applied_index:
             # There was no store to take over, or it was cleared: what was seen of the room goes on.
             self._mint(self._server, address=None)
@@ -206,6 +209,8 @@ class Runner:
             self._feeder.pause()
         elif driver is self._served:
             self._settle(driver.raft)
+            if self._options.is_durable and 0 < driver.raft.first_command_index <= driver.raft.commit_index:
+                self._platform.keep_stored()  # now that there is something to keep
             self._feeder.feed()
             self._feeder.say_news()
         else:

@@ -35,7 +35,10 @@ from webraft_web.storage.base import Batch, StoredState
 from webraft_web.storage.replay import Replay
 
 RECORD_VERSION: Final = 2
-"""Raised with the layout in `js_glue/src/journal.js`, which keeps older programs from the database."""
+"""Raised whenever records change their meaning, the document's snapshots in them included.
+
+The layout in `js_glue/src/journal.js` is raised with it: that keeps older programs from the database.
+"""
 
 RECORD_OVERHEAD: Final = 256
 """What a record costs besides its text: a key, a lookup, a crossing into Python."""

@@ -1,10 +1,12 @@
-"""A journal without IndexedDB: one database, several pages at it, faults on demand."""
+"""A journal without IndexedDB, and the contract that it keeps as well as the one in IndexedDB does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 from webraft_web.core.errors import FencedError, LocalProtocolError, StorageError
+from webraft_web.storage.journal import JournalStore
 
 
 class MemoryJournal:
@@ -13,12 +15,14 @@ class MemoryJournal:
     Attributes:
         records: The texts by position. A test may look, and damage them.
         start: Where the last record stands that discarded others: loading begins there.
+        is_full: Whether nothing more can be written.
     """
 
     def __init__(self, name: str = "journal") -> None:
         self.name = name
         self.records: dict[int, str] = {}
         self.start = 1
+        self.is_full = False
         self.stores: list[MemoryJournalStore] = []
         self._failures: list[StorageError] = []
 
@@ -81,6 +85,8 @@ class MemoryJournalStore:
         failure = self._begin()
         if failure is None and position in self._journal.records:
             failure = FencedError(f"journal {self.name!r} was taken over by another page; stop here")
+        if failure is None and self._journal.is_full:
+            failure = StorageError(f"journal {self.name!r} cannot grow: the disk is full")
         if failure is None:
             self._journal.records[position] = text
             if discard:
@@ -118,3 +124,75 @@ class MemoryJournalStore:
                 answer()
 
         self._call_soon(unless_closed)
+
+
+OpenStore = Callable[[str], Awaitable[JournalStore]]
+
+
+async def check_journal(open_store: OpenStore, delete: Callable[[str], Awaitable[None]]) -> None:
+    """Fail with an AssertionError unless stores keep the promise of `storage.journal.JournalStore`.
+
+    Args:
+        open_store: Opens an end of the journal of the given name; a new name is a new journal.
+        delete: Deletes the journal of the given name.
+    """
+    one, two = await open_store("journal"), await open_store("journal")
+    assert await _load(one) == [], "a new journal must be empty"
+    texts = ["", "one", '"\\\u2028\0\U0001f6f6', "x" * 100_000, "five"]
+    for position, text in enumerate(texts[1:], 1):
+        assert await _add((one, two)[position % 2], position, text) is None
+    written = list(enumerate(texts[1:], 1))
+    assert await _load(two) == written, "what was added must be there, in order, for every end"
+    assert isinstance(await _add(one, 2, "late"), FencedError), "a position must be written once"
+    late = await _add(one, 4, "late", discard=[(1, 3)])
+    assert isinstance(late, FencedError), "whatever else is asked for"
+    assert await _load(one) == written, "a refused write must change nothing, nor discard anything"
+    assert [await _reaches(two, position) for position in (1, 4, 5)] == [True, True, False]
+    assert await _add(one, 5, "all", discard=[(1, 1), (3, 4)], strict=True) is None
+    assert await _load(two) == [(5, "all")], "loading must begin at the last record that discarded others"
+    assert isinstance(await _add(two, 2, "late"), FencedError), "what was not discarded must stay"
+    assert [await _reaches(two, position) for position in (1, 5, 6)] == [True, True, False]
+    other = await open_store("other")
+    assert await _load(other) == [], "journals of different names must not share anything"
+    one.close()
+    one.close()
+    closings: list[StorageError] = []
+    two.on_closed = closings.append
+    await delete("journal")
+    assert type(await _add(two, 6, "late")) is StorageError, "a deleted journal must refuse writes"
+    assert [type(closing) for closing in closings] == [StorageError], "a deletion must be told, once"
+    two.close()
+    three = await open_store("journal")
+    assert await _load(three) == [], "a deleted journal must be gone"
+    three.close()
+    other.close()
+
+
+async def _add(
+    store: JournalStore,
+    position: int,
+    text: str,
+    discard: Sequence[tuple[int, int]] = (),
+    *,
+    strict: bool = False,
+) -> StorageError | None:
+    answer: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
+    store.add(position, text, discard=discard, strict=strict, done=answer.set_result)
+    assert not answer.done(), "an answer must come later"
+    return await answer
+
+
+async def _load(store: JournalStore) -> list[tuple[int, str]]:
+    answer: asyncio.Future[list[tuple[int, str]] | StorageError] = asyncio.get_running_loop().create_future()
+    store.load(answer.set_result)
+    records = await answer
+    assert not isinstance(records, StorageError), f"loading failed: {records}"
+    return records
+
+
+async def _reaches(store: JournalStore, position: int) -> bool:
+    answer: asyncio.Future[bool | StorageError] = asyncio.get_running_loop().create_future()
+    store.reaches(position, answer.set_result)
+    is_taken = await answer
+    assert not isinstance(is_taken, StorageError), f"looking failed: {is_taken}"
+    return is_taken

@@ -79,7 +79,7 @@ class Browser:
         for tab in self.tabs:
             for end in tab.channels:
                 if end.name == sender.name and end is not sender and not self.loses(tab, text):
-                    tab.happen(end.hear, text, source=sender)
+                    tab.happen(end.hear, text, source=id(sender))
 
 
 class Tab:
@@ -106,7 +106,7 @@ class Tab:
         self._lifecycle: list[Callable[[str], None]] = []
         self._loop = asyncio.get_running_loop()
         self._arrivals: dict[object, float] = {}
-        self._stores: list[_TabStore] = []
+        self.stores: list[_TabStore] = []
 
     async def join_room(self, name: str, **options: Any) -> SharedDocument:
         """Join a room in this tab, as `webraft_web.join_room` would."""
@@ -129,7 +129,7 @@ class Tab:
         self._mood = _Mood.DEAD
         self.browser.tabs.remove(self)
         self._put_off.clear()
-        for store in self._stores:
+        for store in list(self.stores):
             store.close()
         self.browser.locks.release_all(self)
 
@@ -248,7 +248,7 @@ class Tab:
         if self.acts():
             journal = self.browser.journals.setdefault(name, MemoryJournal(name))
             store = _TabStore(self, journal)
-            self._stores.append(store)
+            self.stores.append(store)
             self.happen(done, store, source="journal")
 
     async def list_journals(self) -> list[str]:
@@ -346,6 +346,11 @@ class _TabStore(MemoryJournalStore):
     def reaches(self, position: int, done: Callable[[bool | StorageError], None]) -> None:
         if self._tab.acts():
             super().reaches(position, done)
+
+    def close(self) -> None:
+        super().close()
+        if self in self._tab.stores:
+            self._tab.stores.remove(self)
 
 
 class _TabClock:

@@ -25,5 +25,8 @@ globalThis.rest = (ms) =>
 
 const client = fetch("/chaos/client.py").then((answer) => answer.text());
 await import("/tab.js");
+const tellReady = () => globalThis.tell(JSON.stringify({ kind: "ready" }));
+addEventListener("pageshow", ({ persisted }) => persisted && tellReady());
+tellReady();
 await globalThis.runPython(await client);
 await globalThis.runPython("doc = await join()\nawait use(doc)");

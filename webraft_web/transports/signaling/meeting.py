@@ -251,7 +251,7 @@ class Meeting:
         only, to, letter = item
         sealed = await self._keys.seal(letter.encode(), _context(self._page, to))
         for server in self._servers:
-            if server.port is not None and server.is_connected and only in {None, server}:
+            if server.port is not None and server.is_connected and (only is None or only is server):
                 _tell(server.port.post, f"webraft1 {self._page} {to} {sealed}", "" if to == _ALL else to)
 
 

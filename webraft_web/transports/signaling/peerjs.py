@@ -62,6 +62,7 @@ class PeerJSPort:
         self._page_id = f"webraft-{page}"
         self._lobby_id = f"webraft-lobby-{topic}"
         self._is_connected = False
+        self._why = ""
         self._last_post = ""
         self._is_guest = False  # somebody else holds the lobby
         self._members: dict[str, int] = {}
@@ -166,10 +167,9 @@ class PeerJSPort:
         """Tell whether both ways are there: to one page, and to everybody."""
         holds_lobby = self._lobby is not None and self._lobby.is_open
         is_connected = self._client.is_open and (self._is_guest or holds_lobby)
-        if is_connected or why:
-            if self._is_connected and is_connected:
-                return
-            self._is_connected = is_connected
+        why = "" if is_connected else why
+        if (is_connected or why) and (is_connected, why) != (self._is_connected, self._why):
+            self._is_connected, self._why = is_connected, why
             self._on_state(is_connected, why)
 
 

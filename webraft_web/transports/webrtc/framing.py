@@ -16,6 +16,7 @@ from webraft_web.transports.webrtc.connections import MAX_MESSAGE_BYTES
 WHOLE: Final = "="
 FIRST: Final = "+"
 FURTHER: Final = "-"
+TEXT_KINDS: Final = frozenset((WHOLE, FIRST, FURTHER))
 MAX_TEXT_BYTES: Final = 64 << 20
 _MAX_SIZE_DIGITS: Final = len(str(MAX_TEXT_BYTES))
 _PART_BYTES: Final = 65_000

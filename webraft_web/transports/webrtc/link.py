@@ -17,7 +17,7 @@ from webraft_web.core.errors import (
 )
 from webraft_web.transports.allowance import Allowance
 from webraft_web.transports.webrtc.connections import HIGH_BYTES, Connections
-from webraft_web.transports.webrtc.framing import MAX_TEXT_BYTES, Assembly, size_of, to_messages
+from webraft_web.transports.webrtc.framing import MAX_TEXT_BYTES, TEXT_KINDS, Assembly, size_of, to_messages
 from webraft_web.transports.webrtc.handshake import (
     MAX_CLAIM_CHARACTERS,
     NONCE_BYTES,
@@ -199,9 +199,13 @@ class Link:
             self._refuse(RemoteProtocolError(f"a flood: more than {MESSAGES_PER_S} messages a second"))
             return
         try:
-            self._take(message)
+            text = self._take(message)
         except (AuthenticationError, RemoteProtocolError) as error:
             self._refuse(error)
+            return
+        if text is not None:
+            self._counts["texts_received"] += 1
+            self.on_text(text)
 
     def on_low(self) -> None:
         self._is_full = False
@@ -212,19 +216,20 @@ class Link:
 
     # Within
 
-    def _take(self, message: str) -> None:
+    def _take(self, message: str) -> str | None:
+        """Do what `message` asks for; return the text that it completes, if any."""
+        if self.is_open and message[:1] in TEXT_KINDS:
+            return self._assembly.take(message)
         if message.startswith(FAREWELL):
             self._end(End(message[1:_MAX_REASON] or "the other page left", is_farewell=True))
         elif message.startswith(REFUSAL):
             error = TransportError(f"page {self.page!r} refused this page: {message[1:_MAX_REASON]}")
             self._end(End(str(error), error=error))
         elif self.is_open:
-            text = self._assembly.take(message)
-            if text is not None:
-                self._counts["texts_received"] += 1
-                self.on_text(text)
+            raise RemoteProtocolError(f"{message[:12]!r}, expected a text")
         else:
             self._greet(message)
+        return None
 
     def _greet(self, message: str) -> None:
         own, keys = self._own, self._setting.keys
@@ -254,12 +259,8 @@ class Link:
                 self._waiting_bytes -= size
 
     def _too_silent(self) -> None:
-        self._refuse(
-            AuthenticationError(
-                f"page {self.page!r} opened a channel and did not prove itself "
-                f"within {GREETING_MS / 1000:.0f} s"
-            )
-        )
+        """Give up, without blame: a page that computes for long says nothing either."""
+        self._end(End(f"the other end did not prove itself within {GREETING_MS / 1000:.0f} s"))
 
     def _refuse(self, error: WebraftError) -> None:
         """End the link because the other end did wrong, and tell both sides."""

@@ -1,0 +1,24 @@
+"""The core compiled for Pyodide, without Emscripten, loaded as a page loads it."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from tests.compiled.building import pure_wheel
+from tests.compiled.looking import interpreted, look_in_pyodide, look_natively, modules
+
+SEEDS = (1,)
+
+
+def test_the_core_is_compiled_and_does_the_same(for_pyodide, report) -> None:
+    """The same trace as with the pure wheel, there and in plain Python; how fast is reported."""
+    compiled, pure = (look_in_pyodide(wheel, SEEDS, 5, 10_000, 7) for wheel in (for_pyodide, pure_wheel()))
+    assert compiled["files"].keys() == modules()
+    assert interpreted(compiled) == set()
+    assert interpreted(pure) == modules()
+    assert compiled["runs"] == pure["runs"] == look_natively(pure_wheel(), SEEDS, 5)["runs"]
+    for name, seen in (("compiled", compiled), ("pure", pure)):
+        report(
+            f"Pyodide, {name}: {median(seen['rates']):,.0f} proposals/s, "
+            f"loaded in {seen['loaded_ms']:.0f} ms, imported in {seen['import_ms']:.0f} ms"
+        )
