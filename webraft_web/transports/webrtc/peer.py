@@ -22,7 +22,7 @@ BURST_SIGNALS: Final = 200
 BATCH_MS: Final = 10
 """How long what is to be signalled waits for more, so that an offer and its candidates share a signal."""
 MAX_BATCH: Final = 64
-MAX_BATCH_CHARACTERS: Final = 16_000
+MAX_BATCH_CHARACTERS: Final = 8_000
 
 
 class Company(Protocol):
