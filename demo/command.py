@@ -61,7 +61,7 @@ def _serve_signaling(options: argparse.Namespace) -> int:
         say(f"\n  The signalling server is at {url}\n  It speaks y-webrtc's protocol. Ctrl-C stops it.\n")
 
     try:
-        sys.path.insert(0, str(packages_of(python_with("signaling", _SIGNALING_REQUIREMENTS))))
+        sys.path.insert(0, str(signaling_packages()))
         from demo.signaling import serve_forever  # noqa: PLC0415 - there since the line before
 
         try:
@@ -75,6 +75,11 @@ def _serve_signaling(options: argparse.Namespace) -> int:
         say("\n  Stopped.")
         return 0 if serving else _INTERRUPTED
     return 0
+
+
+def signaling_packages() -> Path:
+    """Return the directory with what the signalling server imports, made if it is not there yet."""
+    return packages_of(python_with("signaling", _SIGNALING_REQUIREMENTS))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -104,7 +104,9 @@ async def serve_forever(host: str, port: int, on_ready: Callable[[str], None]) -
     Raises:
         OSError: If the port is not to be had.
     """
-    async with serve(Relay().serve, host, port, process_request=_greet, max_size=LONGEST_FRAME) as server:
+    async with serve(
+        Relay().serve, host, port, process_request=_greet, max_size=LONGEST_FRAME, close_timeout=1
+    ) as server:
         taken = server.sockets[0].getsockname()[1]
         on_ready(f"ws://{f'[{host}]' if ':' in host else host}:{taken}")
         await asyncio.get_running_loop().create_future()

@@ -276,7 +276,7 @@ class Connection:
         self._runner.start()
 
     def _on_serving(self) -> None:
-        self._handover.run(True)
+        self._handover.run(self._options.is_durable)  # whoever makes way is stolen from: rule 14
         self._reads.clear()
         self._tab_list.watch()
         self.client.resubmit()
@@ -389,7 +389,7 @@ class Connection:
         elif isinstance(content, protocol.Recover):
             runner.recover(content.cluster)
         elif isinstance(content, protocol.Visible):
-            if self._options.is_durable and self._handover.may_offer():
+            if self._handover.may_offer():
                 self._post(protocol.Offer(), sender)
         elif isinstance(content, protocol.Beat) and content.run > runner.run and runner.is_serving:
             self._on_failed(FencedError(f"tab {sender} runs the server now"))

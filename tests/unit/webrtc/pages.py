@@ -66,6 +66,9 @@ class Watcher:
     def opened(self, link):
         self.opened_links.append(link)
 
+    def dismissed(self, link):
+        pass
+
     def ended(self, link, end):
         self.ends.append(end)
 

@@ -33,8 +33,8 @@ def greeting(message):
 class Honest:
     """A puppet that greets as a link would."""
 
-    def __init__(self, puppet, page=B, secret="secret", **changes):
-        self.puppet, self.page, self.keys = puppet, page, FakeKeys(secret)
+    def __init__(self, puppet, page=B, secret="secret", topic="topic", **changes):
+        self.puppet, self.page, self.keys = puppet, page, FakeKeys(secret, topic)
         self.changes = changes
         puppet.react = self.react
 
@@ -43,9 +43,11 @@ class Honest:
             return
         page, nonce, claim = greeting(message)
         local, remote = self.puppet.opened
-        own = Party(self.page, NONCE, "claim of b", self.changes.get("local", local))
-        other = Party(page, nonce, claim, self.changes.get("remote", remote))
-        self.puppet.connection.send(hello(own))
+        own = Party(
+            self.page, NONCE, self.changes.get("claim", "claim of b"), self.changes.get("local", local)
+        )
+        other = Party(page, nonce, self.changes.get("other_claim", claim), self.changes.get("remote", remote))
+        self.puppet.connection.send(hello(Party(self.page, NONCE, "claim of b", "")))
         self.puppet.connection.send(proof(self.keys, own, other))
 
 
@@ -109,11 +111,18 @@ def test_another_secret_is_refused_by_both_ends():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"secret": "guessed"}, {"local": "sha-256 forged"}, {"remote": "sha-256 forged"}],
+    [
+        {"secret": "guessed"},
+        {"topic": "of another room"},
+        {"local": "sha-256 forged"},
+        {"remote": "sha-256 forged"},
+        {"claim": "another"},
+        {"other_claim": "another"},
+    ],
     ids=lambda changes: next(iter(changes)),
 )
 def test_a_proof_over_anything_else_is_refused(changes):
-    """The key and both certificates are what it is about."""
+    """The key, the room, both certificates and both claims are what it is about."""
 
     async def main():
         link, watcher, _ = await opened(World(), **changes)

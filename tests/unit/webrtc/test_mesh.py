@@ -173,6 +173,24 @@ def test_a_page_that_leaves_is_noticed_at_once_and_tried_no_more():
     run(main())
 
 
+def test_a_link_that_the_application_closes_may_come_back():
+    """It said goodbye to that page for now, not to the room."""
+
+    async def main():
+        world = World()
+        a, b = Site(world, A), Site(world, B)
+        await asyncio.sleep(5)
+        a.mesh.links[B].close("not you")
+        await asyncio.sleep(0.02)
+        assert (a.closed, b.closed) == ([], [(A, "not you")])
+        assert a.mesh.links == {}
+        assert a.mesh.status()["trying"] == []
+        await asyncio.sleep(30)
+        assert meshed(a, b)
+
+    run(main())
+
+
 def test_a_page_that_dies_is_given_up_after_some_attempts():
     """Nobody is left to answer, so nothing is tried for ever."""
 
@@ -237,6 +255,7 @@ def test_nonsense_that_is_signalled_is_reported_once_and_its_page_shunned(signal
         assert [type(error) for error in a.errors] == [RemoteProtocolError]
         assert set(a.mesh.links) == {C}
         assert set(b.mesh.links) == {C}
+        assert [page for page, _ in a.closed] == [B]
         assert c.errors == []
         await asyncio.sleep(300)
         assert meshed(a, b, c)

@@ -29,6 +29,7 @@ class NativeSocket:
         self._on_text = on_text
         self._on_closed = on_closed
         self._waiting: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING)
+        self._abort: Callable[[], None] = lambda: None
         self._is_open = False
         self._is_over = False
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -47,6 +48,7 @@ class NativeSocket:
         why = "closed by the server"
         try:
             async with connect(self._url, max_size=_LONGEST_TEXT, close_timeout=1) as connection:
+                self._abort = connection.transport.abort
                 if not self._is_over:
                     self._is_open = True
                     self._on_open()
@@ -54,6 +56,9 @@ class NativeSocket:
                     why = f"closed with code {connection.close_code} {connection.close_reason}".strip()
         except (OSError, WebSocketException, ValueError) as error:
             why = str(error) or type(error).__name__
+        finally:
+            # One who is cancelled twice, as at a program's end, has no time for a closing handshake.
+            self._abort()
         if not self._is_over:
             self._is_over = True
             self._on_closed(why)

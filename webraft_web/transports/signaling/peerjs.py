@@ -27,8 +27,8 @@ from webraft_web.transports.signaling.connection import Connection, Place
 _LONGEST_FRAME: Final = MAX_TEXT + 1024
 _PAGE_ID: Final = re.compile(r"webraft-[0-9a-f]{32}")
 _LONGEST_REASON: Final = 300
-_CHECK_IN_MS: Final = 30_000
-_FORGET_MS: Final = 100_000
+_CHECK_IN_MS: Final = 10_000
+_FORGET_MS: Final = 35_000
 _MOST_MEMBERS: Final = 128
 _RELAYED: Final = "OFFER"
 """The type of what we send: the server looks no further, and waits a little for who is away."""

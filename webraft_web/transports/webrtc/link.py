@@ -72,8 +72,11 @@ class Host(Protocol):
     def opened(self, link: Link) -> None:
         """The other end has proved itself."""
 
+    def dismissed(self, link: Link) -> None:
+        """It was ended by `close`."""
+
     def ended(self, link: Link, end: End) -> None:
-        """It is over, not by `close`."""
+        """It is over, neither by `close` nor by `drop`."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class Link:
         """Say goodbye and end the link; nothing is called afterwards; idempotent."""
         if not self._is_over:
             self._finish(FAREWELL + reason[:_MAX_REASON])
+            self.host.dismissed(self)
 
     def drop(self, reason: str) -> None:
         """End the link without goodbye, because another connection takes its place or is to."""

@@ -45,6 +45,7 @@ def open_page_mesh(
     claim: Callable[[], str],
     on_link: Callable[[Link], None],
     on_error: Callable[[WebraftError], None],
+    relay_only: bool = False,
 ) -> Awaitable[Mesh]:
     """Check the arguments at once, and give this page's mesh once the keys are derived.
 
@@ -56,12 +57,13 @@ def open_page_mesh(
         claim: See `Mesh`, as for the two callbacks.
         on_link: Gets each link.
         on_error: Gets each error.
+        relay_only: See `BrowserPeerConnections`.
 
     Raises:
         ConfigError: If this is no page, or something is not what it should be; for the secret
             it is the awaitable that raises.
     """
-    connections = BrowserPeerConnections(ice_servers)
+    connections = BrowserPeerConnections(ice_servers, relay_only=relay_only)
     clock = _browser.shared_clock()
     chance = random.Random(secrets.randbits(64))  # noqa: S311 - it only spreads announcements
     strategies = [strategy_for(server, clock, chance) for server in signaling]

@@ -125,6 +125,9 @@ class _Gathering:
     def opened(self, link: Link) -> None:
         """Not before somebody has carried a text, and then it is a peer's."""
 
+    def dismissed(self, link: Link) -> None:
+        """Its offer is closed with the mesh."""
+
     def ended(self, _: Link, end: End) -> None:
         if not self._done.done():
             self._done.set_exception(

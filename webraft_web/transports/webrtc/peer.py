@@ -22,7 +22,7 @@ BURST_SIGNALS: Final = 200
 BATCH_MS: Final = 10
 """How long what is to be signalled waits for more, so that an offer and its candidates share a signal."""
 MAX_BATCH: Final = 64
-MAX_BATCH_CHARACTERS: Final = 16_000
+MAX_BATCH_CHARACTERS: Final = 8_000
 
 
 class Company(Protocol):
@@ -118,9 +118,9 @@ class Peer:
         self._outbox.clear()
         self._batch_timer.close()
         self._rest()
-        if self.link is not None:
-            self.link.close(reason)
-            self.link = None
+        link, self.link = self.link, None
+        if link is not None:
+            link.close(reason)
 
     # From the link
 
@@ -136,6 +136,11 @@ class Peer:
         self._failures = 0
         self._rest()
         self._company.linked(link)
+
+    def dismissed(self, link: Link) -> None:
+        if link is self.link:
+            self.link = None
+            self._rest()  # the other page may call, or be met, again
 
     def ended(self, link: Link, end: End) -> None:
         if link is not self.link:
@@ -205,9 +210,7 @@ class Peer:
         if not self._is_reported:
             self._is_reported = True
             self._company.report(error)
-        if self.link is not None:
-            self.link.close("refused")
-            self.link = None
+        self._drop_link(str(error))
         self._is_shunned = True
         self._wait(MAX_PAUSE_MS)
 
@@ -225,14 +228,13 @@ class Peer:
 
     def _flush(self) -> None:
         outbox, self._outbox = self._outbox, []
-        while outbox:
-            batch = [outbox.pop(0)]
-            while (
-                outbox
-                and len(batch) < MAX_BATCH
-                and sum(map(len, [*batch, outbox[0]])) < MAX_BATCH_CHARACTERS
-            ):
-                batch.append(outbox.pop(0))
+        batch: list[str] = []
+        for text in outbox:
+            if len(batch) == MAX_BATCH or (batch and len("".join(batch)) + len(text) > MAX_BATCH_CHARACTERS):
+                self._company.signal(self.page, json.dumps([self._number, batch]))
+                batch = []
+            batch.append(text)
+        if batch:
             self._company.signal(self.page, json.dumps([self._number, batch]))
 
 

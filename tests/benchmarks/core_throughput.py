@@ -1,0 +1,104 @@
+"""The core alone: proposals a second on the pure wheel and the compiled ones, and beside its peers.
+
+Three servers in one process, 64 proposals under way, nothing persisted and nothing
+sent: see core_loop.py. Everything is measured in one run, in turns, so that what
+else the machine does strikes all alike; a figure is the median of all trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from demo.toolchain.environment import python_with
+from demo.toolchain.progress import SetupError, run, say
+from tests.compiled.building import CannotBuildError, native_wheel, pure_wheel, pyodide_wheel
+from tests.compiled.looking import look_in_pyodide, look_natively
+
+HERE = Path(__file__).parent
+PROPOSALS = 30_000
+IN_PYODIDE = 10_000
+TRIALS = 3
+"""Of one process; the first ones in Pyodide are slow, while the browser's engine still compiles."""
+
+PURE = "pure"
+COMPILED = "compiled"
+TOY = "a toy of 130 lines, each proposal by itself"
+BATCHING_TOY = "the same toy, all that is under way at once"
+PYSYNCOBJ = "PySyncObj"
+PYODIDE = "pure, in Pyodide"
+PYODIDE_COMPILED = "compiled, in Pyodide"
+RATIOS = (
+    (COMPILED, PURE, 2.5),
+    (PYODIDE_COMPILED, PYODIDE, 2.5),
+    (PURE, PYSYNCOBJ, 4),
+    (PURE, TOY, 0.5),
+)
+"""What is to be how many times as fast as what."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print; returns 0 if there was something to measure, however fast it was."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="how often each takes its turn (%(default)s)")
+    rounds = parser.parse_args(arguments).rounds
+    rates: dict[str, list[float]] = {}
+    try:
+        subjects = _subjects()
+        for number in range(rounds):
+            say(f"Round {number + 1} of {rounds}")
+            for name, subject in subjects.items():
+                rates.setdefault(name, []).extend(subject())
+    except SetupError as error:
+        say(f"\n{error}\n")
+        return 1
+    say("\nProposals a second, median (lowest to highest)")
+    for name, values in rates.items():
+        say(f"  {name:<46}{median(values):>12,.0f}  ({min(values):,.0f} to {max(values):,.0f})")
+    say("")
+    for faster, slower, goal in RATIOS:
+        if faster in rates and slower in rates:
+            times = median(rates[faster]) / median(rates[slower])
+            mark = "✓" if times >= goal else "✗"
+            say(f"  {mark} {faster}: {times:.2f} times {slower}, to be at least {goal}")
+    return 0
+
+
+def _subjects() -> dict[str, Callable[[], list[float]]]:
+    peers = python_with("core-peers", HERE / "requirements-peers.txt")
+    subjects = {
+        PURE: lambda: _rates(look_natively(pure_wheel(), proposals=PROPOSALS, trials=TRIALS)),
+        TOY: lambda: _loop(Path(sys.executable), "toy_loop.py", PROPOSALS, 1),
+        BATCHING_TOY: lambda: _loop(Path(sys.executable), "toy_loop.py", PROPOSALS, 64),
+        PYSYNCOBJ: lambda: _loop(peers, "pysyncobj_loop.py", PROPOSALS // 3),
+        PYODIDE: lambda: _rates(look_in_pyodide(pure_wheel(), proposals=IN_PYODIDE, trials=3 * TRIALS)),
+    }
+    try:
+        native = native_wheel()
+        subjects[COMPILED] = lambda: _rates(look_natively(native, proposals=PROPOSALS, trials=TRIALS))
+        pyodides = pyodide_wheel()
+        subjects[PYODIDE_COMPILED] = lambda: _rates(
+            look_in_pyodide(pyodides, proposals=IN_PYODIDE, trials=3 * TRIALS)
+        )
+    except CannotBuildError as error:
+        say(f"  Not all is measured: {error}.")
+    return subjects
+
+
+def _rates(seen: dict[str, Any]) -> list[float]:
+    return seen["rates"]
+
+
+def _loop(python: Path, name: str, proposals: int, *words: int) -> list[float]:
+    return _rates(json.loads(run(python, HERE / name, *map(str, (proposals, TRIALS, *words)))))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
