@@ -19,7 +19,7 @@ CLIENT: Final = (Path(__file__).parent / "pages" / "client.py").read_text(encodi
 _IMPORT: Final = """
 import js
 begun = js.performance.now()
-import webraft_web
+from webraft_web import join_room
 js.performance.now() - begun
 """
 _JOIN: Final = """
@@ -59,7 +59,7 @@ class Tab:
     """A page in which Python runs, with the client loaded; names that code binds stay bound.
 
     Fields:
-        import_ms: How long it took to import what was installed.
+        import_ms: How long the first import took of what was installed.
     """
 
     def __init__(self, page: Page) -> None:

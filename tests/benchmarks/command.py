@@ -8,18 +8,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.runtime import DEFAULT_VERSION
 from tests import setup
-from tests.benchmarks import edit, failover, hidden, join, memory, tabs, writes
+from tests.benchmarks import core_throughput, edit, failover, hidden, join, memory, tabs, writes
 from tests.benchmarks.figures import Figure, Options, table
 from tests.tabs.browser import PageError, PageGoneError
 
 BENCHMARKS: Final = {
+    "core": core_throughput,
     "writes": writes,
     "failover": failover,
     "join": join,
@@ -68,7 +69,7 @@ def _measure(name: str, options: Options, measured: dict[str, list[Figure]], pro
     try:
         # One by one, so that what was measured is there if the rest cannot be.
         figures.extend(BENCHMARKS[name].measure(options, lambda line: say(f"  … {line}")))
-    except (PageError, PageGoneError, TimeoutError, AssertionError) as error:
+    except (PageError, PageGoneError, SetupError, TimeoutError, AssertionError) as error:
         problems.append(f"{name} broke off: {type(error).__name__}: {error}")
         say(f"  ✗ {problems[-1]}")
     say(f"  {time.monotonic() - begun:.0f} s")
@@ -84,10 +85,20 @@ def _about_here(load: float) -> dict[str, Any]:
     }
 
 
+def _at_least(kind: Callable[[str], float], least: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        number = kind(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least:g}")
+        return number
+
+    return read
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 tests benchmarks",
-        description="Measure how fast the project is, in real tabs of a browser, and print the figures "
+        description="Measure how fast the project is, in real tabs of a browser, and print figures\n"
         "beside its goals. Nothing is asserted: a figure depends on the machine and on what else it does.",
         epilog="\n".join(f"{name}: {module.TITLE}" for name, module in BENCHMARKS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -96,10 +107,14 @@ def _parser() -> argparse.ArgumentParser:
         "names", nargs="*", metavar="NAME", choices=[[], *BENCHMARKS], help=f"{', '.join(BENCHMARKS)} (all)"
     )
     defaults = Options()
-    parser.add_argument("--trials", type=int, default=defaults.trials, help="how many of each (%(default)s)")
-    parser.add_argument(
-        "--minutes", type=float, default=defaults.minutes, help="how long, of those that last (%(default)s)"
-    )
-    parser.add_argument("--tabs", type=int, default=defaults.tabs, help="how many make a crowd (%(default)s)")
+    for name, kind, least, words in (
+        ("trials", int, 1, "how many of each"),
+        ("minutes", float, 0.1, "how long, of those that last"),
+        ("tabs", int, 3, "how many make a crowd"),
+    ):
+        default = getattr(defaults, name)
+        parser.add_argument(
+            f"--{name}", type=_at_least(kind, least), default=default, help=f"{words} (%(default)s)"
+        )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all values")
     return parser

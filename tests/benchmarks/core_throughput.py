@@ -7,20 +7,22 @@ else the machine does strikes all alike; a figure is the median of all trials.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from demo.toolchain.environment import python_with
-from demo.toolchain.progress import SetupError, run, say
+from demo.toolchain.progress import run
+from tests.benchmarks.figures import Figure, Options, at_least
 from tests.compiled.building import CannotBuildError, native_wheel, pure_wheel, pyodide_wheel
 from tests.compiled.looking import look_in_pyodide, look_natively
 
+TITLE = "proposals a second of the core alone: pure and compiled wheels, and beside its peers"
 HERE = Path(__file__).parent
+ROUNDS = 3
 PROPOSALS = 30_000
 IN_PYODIDE = 10_000
 TRIALS = 3
@@ -42,36 +44,28 @@ RATIOS = (
 """What is to be how many times as fast as what."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure and print; returns 0 if there was something to measure, however fast it was."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="how often each takes its turn (%(default)s)")
-    rounds = parser.parse_args(arguments).rounds
+def measure(options: Options, say: Callable[[str], None]) -> Iterator[Figure]:
+    """Let all take turns, then compare their medians.
+
+    Raises:
+        SetupError: If one of them cannot be got.
+    """
     rates: dict[str, list[float]] = {}
-    try:
-        subjects = _subjects()
-        for number in range(rounds):
-            say(f"Round {number + 1} of {rounds}")
-            for name, subject in subjects.items():
-                rates.setdefault(name, []).extend(subject())
-    except SetupError as error:
-        say(f"\n{error}\n")
-        return 1
-    say("\nProposals a second, median (lowest to highest)")
+    subjects = _subjects(say)
+    rounds = min(options.trials, ROUNDS)
+    for number in range(rounds):
+        for name, subject in subjects.items():
+            say(f"{name}, {number + 1} of {rounds}")
+            rates.setdefault(name, []).extend(subject())
     for name, values in rates.items():
-        say(f"  {name:<46}{median(values):>12,.0f}  ({min(values):,.0f} to {max(values):,.0f})")
-    say("")
+        yield Figure(name, "/s", values)
     for faster, slower, goal in RATIOS:
         if faster in rates and slower in rates:
             times = median(rates[faster]) / median(rates[slower])
-            mark = "✓" if times >= goal else "✗"
-            say(f"  {mark} {faster}: {times:.2f} times {slower}, to be at least {goal}")
-    return 0
+            yield Figure(f"{faster}, how many times {slower}", "", [times], at_least(goal))
 
 
-def _subjects() -> dict[str, Callable[[], list[float]]]:
+def _subjects(say: Callable[[str], None]) -> dict[str, Callable[[], list[float]]]:
     peers = python_with("core-peers", HERE / "requirements-peers.txt")
     subjects = {
         PURE: lambda: _rates(look_natively(pure_wheel(), proposals=PROPOSALS, trials=TRIALS)),
@@ -88,7 +82,7 @@ def _subjects() -> dict[str, Callable[[], list[float]]]:
             look_in_pyodide(pyodides, proposals=IN_PYODIDE, trials=3 * TRIALS)
         )
     except CannotBuildError as error:
-        say(f"  Not all is measured: {error}.")
+        say(f"not all is measured: {error}")
     return subjects
 
 
@@ -98,7 +92,3 @@ def _rates(seen: dict[str, Any]) -> list[float]:
 
 def _loop(python: Path, name: str, proposals: int, *words: int) -> list[float]:
     return _rates(json.loads(run(python, HERE / name, *map(str, (proposals, TRIALS, *words)))))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

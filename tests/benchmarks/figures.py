@@ -68,13 +68,12 @@ class Figure:
 
     @property
     def worst(self) -> float:
-        """The value farthest on the wrong side; without a goal, the largest."""
+        """The value farthest on the wrong side; without a goal, the largest, or the smallest of rates."""
         goal = self.goal
-        if goal is None or goal.relation == "≤":
-            return max(self.values)
-        if goal.relation == "≥":
-            return min(self.values)
-        return max(self.values, key=lambda value: abs(value - goal.value))
+        if goal is not None and goal.relation == "=":
+            return max(self.values, key=lambda value: abs(value - goal.value))
+        is_more_better = self.unit == "/s" if goal is None else goal.relation == "≥"
+        return min(self.values) if is_more_better else max(self.values)
 
     @property
     def is_reached(self) -> bool | None:

@@ -51,5 +51,5 @@ def measure(options: Options, say: Callable[[str], None]) -> Iterator[Figure]:
     note = f"{size_mb:.2f} MB, commit index {index}"
     yield Figure("in a browser where nobody is in the room", "ms", as_runner, at_most(1000), note)
     yield Figure("where another tab runs the server", "ms", as_observer, at_most(1000), note)
-    yield Figure("import webraft_web, before", "ms", imports, at_most(150))
+    yield Figure("from webraft_web import join_room, before", "ms", imports, at_most(150))
     yield Figure("the wheel", "KB", [build_wheel().stat().st_size / 1000], at_most(80))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from tests.benchmarks.browser import Tab, visiting
 from tests.benchmarks.figures import Figure, Goal, Options, never_over
@@ -12,33 +13,43 @@ from tests.benchmarks.figures import Figure, Goal, Options, never_over
 TITLE: Final = "what two tabs hold after use, beyond what they held before: writes, reads, joins and closes"
 _WARM_UP_S: Final = 20
 _TOLD_EVERY_S: Final = 10
-_KINDS: Final = ("BroadcastChannel", "Worker", "IDBDatabase", "MessagePort", "Promise")
-_COUNTED: Final = """
+_COUNT: Final = (Path(__file__).parent / "pages" / "counting.js").read_text(encoding="utf-8")
+_TRACE_PROXIES: Final = """
 import gc
 import pyodide_js
-gc.collect()
-[pyodide_js._module.HEAPU8.length / 1e6, len(gc.get_objects())]
+pyodide_js._module.enable_pyproxy_allocation_tracing()
 """
+_COUNT_IN_PYTHON: Final = """
+gc.collect()
+module = pyodide_js._module
+[module.HEAPU8.length / 1e6, len(gc.get_objects()), module._hiwire_num_refs(), module.pyproxy_alloc_map.size]
+"""
+
+
+class Amount(NamedTuple):
+    """How much of something a tab holds, and how much more it may hold later."""
+
+    value: float
+    unit: str = ""
+    goal: Goal | None = never_over(0)
 
 
 def measure(options: Options, say: Callable[[str], None]) -> Iterator[Figure]:
     """Use a room from two tabs, and look what they hold before and after."""
     with visiting() as visited:
-        tabs = visited.open_joined(2)
+        tabs = visited.open(2, before_load=_COUNT)
+        for tab in tabs:
+            tab.python(_TRACE_PROXIES)
+            tab.join()
         _use(tabs, _WARM_UP_S, say)
         before = [_held(tab) for tab in tabs]
         done = _use(tabs, 60 * options.minutes, say)
         after = [_held(tab) for tab in tabs]
     for what, (_, unit, goal) in before[0].items():
-        changes = [(one[what][0], other[what][0]) for one, other in zip(before, after, strict=True)]
-        yield Figure(
-            what,
-            unit,
-            [new - old for old, new in changes],
-            goal,
-            "; ".join(f"{old:,.1f} → {new:,.1f}" for old, new in changes),
-        )
-    yield Figure("what each tab did meanwhile", "", done, None, "writes, updates, reads and joins")
+        changes = [(one[what].value, other[what].value) for one, other in zip(before, after, strict=True)]
+        note = "; ".join(f"{old:,.1f} → {new:,.1f}".replace(".0", "") for old, new in changes)
+        yield Figure(what, unit, [new - old for old, new in changes], goal, note)
+    yield Figure("calls that each tab made meanwhile", "", done)
 
 
 def _use(tabs: list[Tab], seconds: float, say: Callable[[str], None]) -> list[float]:
@@ -54,37 +65,20 @@ def _use(tabs: list[Tab], seconds: float, say: Callable[[str], None]) -> list[fl
     return done
 
 
-def _held(tab: Tab) -> dict[str, tuple[float, str, Goal | None]]:
-    """Return what a tab holds, by names, each with its unit and a goal for its growth."""
-    page = tab.page
-    wasm_mb, objects = tab.python(_COUNTED)
-    for domain in ("HeapProfiler", "Performance"):
-        page.call(f"{domain}.enable")
-    page.call("HeapProfiler.collectGarbage")
-    metrics = {one["name"]: one["value"] for one in page.call("Performance.getMetrics")["metrics"]}
-    held: dict[str, tuple[float, str, Goal | None]] = {
-        "JavaScript heap": (metrics["JSHeapUsedSize"] / 1e6, "MB", None),
-        "Python's memory": (wasm_mb, "MB", None),
-        "Python's containers": (objects, "", None),
-        "event listeners": (metrics["JSEventListeners"], "", never_over(0)),
-        "nodes": (metrics["Nodes"], "", never_over(0)),
+def _held(tab: Tab) -> dict[str, Amount]:
+    """Return what a tab holds, by names."""
+    memory_mb, containers, references, proxies = tab.python(_COUNT_IN_PYTHON)
+    tab.page.call("HeapProfiler.collectGarbage")
+    tab.page.call("Performance.enable")
+    metrics = {one["name"]: one["value"] for one in tab.page.call("Performance.getMetrics")["metrics"]}
+    held = tab.page.js("held")
+    held["locks"] = tab.page.js("navigator.locks.query().then((all) => all.held.length + all.pending.length)")
+    return {
+        "JavaScript's heap": Amount(metrics["JSHeapUsedSize"] / 1e6, "MB", None),
+        "Python's memory": Amount(memory_mb, "MB", None),
+        "Python's containers": Amount(containers, goal=None),
+        "JavaScript objects that Python holds": Amount(references, goal=None),
+        "Python objects that JavaScript holds": Amount(proxies, goal=None),
+        "event listeners": Amount(metrics["JSEventListeners"], goal=None),
+        **{kind: Amount(count) for kind, count in held.items()},
     }
-    for kind in _KINDS:
-        held[f"{kind}s"] = (_instances(page, f"{kind}.prototype"), "", never_over(0))
-    held["Python's proxies"] = (_instances(page, "proxyClass.prototype"), "", never_over(0))
-    return held
-
-
-def _instances(page: Any, prototype: str) -> int:
-    """Return how many objects have this prototype."""
-    group = {"objectGroup": "benchmarks"}
-    prototype_id = page.call("Runtime.evaluate", expression=prototype, **group)["result"]["objectId"]
-    found = page.call("Runtime.queryObjects", prototypeObjectId=prototype_id, **group)["objects"]["objectId"]
-    count = page.call(
-        "Runtime.callFunctionOn",
-        objectId=found,
-        functionDeclaration="function () { return this.length; }",
-        returnByValue=True,
-    )
-    page.call("Runtime.releaseObjectGroup", **group)
-    return int(count["result"]["value"])

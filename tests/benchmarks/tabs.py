@@ -52,7 +52,7 @@ def _figures(
     yield Figure(
         f"{count} tabs, for each write of another, beside heartbeats", "", posts, at_most(_ONE_BROADCAST)
     )
-    yield Figure(f"{count} tabs, when nobody writes", "/s", idle)
+    yield Figure(f"{count} tabs, in a second in which nobody writes", "", idle)
     yield Figure(f"{count} tabs, until another's write is acknowledged", "ms", latencies)
 
 

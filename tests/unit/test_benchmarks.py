@@ -129,3 +129,15 @@ def test_only_what_was_asked_for_is_measured(benchmarks, capsys: pytest.CaptureF
 def test_a_slow_figure_is_no_failure(benchmarks) -> None:
     """Figures are measured, not asserted: how fast a machine is does not decide about success."""
     assert command.main(["one", "--trials", "100"]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--trials", "0"], ["--tabs", "2"], ["--minutes", "-1"], ["--trials", "x"]]
+)
+def test_too_little_to_measure_is_refused(benchmarks, arguments, capsys: pytest.CaptureFixture[str]) -> None:
+    """The option is named, and nothing is measured."""
+    with pytest.raises(SystemExit):
+        command.main(["one", *arguments])
+    captured = capsys.readouterr()
+    assert f"argument {arguments[0]}: " in captured.err
+    assert captured.out == ""
