@@ -18,6 +18,7 @@ _TOPICS: Final = (
     "clients",
     "clusters",
     "browser",
+    "pages",
 )
 
 
