@@ -28,11 +28,18 @@ def look_natively(
 
 
 def look_in_pyodide(
-    wheel: Path, seeds: Sequence[int] = (), torment_s: float = 5, proposals: int = 0, trials: int = 0
+    source: Path | str, seeds: Sequence[int] = (), torment_s: float = 5, proposals: int = 0, trials: int = 0
 ) -> dict[str, Any]:
-    """Look in a Pyodide of its own, under Node, into which the wheel was loaded as a page loads it."""
+    """Look in a Pyodide of its own, under Node.
+
+    Args:
+        source: A wheel, loaded as a page loads it, or a package index for micropip.
+        seeds, torment_s: Which runs to simulate.
+        proposals, trials: What to measure.
+    """
     call = json.dumps(["/work", list(seeds), torment_s, proposals, trials])
-    wheels = json.dumps([str(path) for path in (*download_wheels(PAGE_REQUIREMENTS), wheel)])
+    listed = [*download_wheels(PAGE_REQUIREMENTS), source]
+    wheels = json.dumps(source if isinstance(source, str) else [str(path) for path in listed])
     mounted = json.dumps({"/work": str(ROOT)})
     script = HERE / "replay.mjs"
     return json.loads(run("node", script, pyodide_dist(DEFAULT_VERSION), wheels, mounted, call))

@@ -1,4 +1,5 @@
 // Run replay.py in Pyodide under Node: node replay.mjs PYODIDE WHEELS PATHS ARGUMENTS, the last three as JSON.
+// Where WHEELS is the address of a package index, micropip chooses.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -6,7 +7,15 @@ const [directory, wheels, mounted, call] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(join(directory, "pyodide.mjs")));
 const pyodide = await loadPyodide();
 const begun = performance.now();
-await pyodide.loadPackage(JSON.parse(wheels), { messageCallback() {} });
+const source = JSON.parse(wheels);
+if (typeof source === "string") {
+  await pyodide.loadPackage("micropip", { messageCallback() {} });
+  await pyodide.runPythonAsync(
+    `import micropip; await micropip.install("webraft_web", index_urls=${JSON.stringify(source)})`,
+  );
+} else {
+  await pyodide.loadPackage(source, { messageCallback() {} });
+}
 const loadedMs = performance.now() - begun;
 for (const [name, path] of Object.entries(JSON.parse(mounted))) {
   pyodide.FS.mkdirTree(name);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pytest_pyodide.runner import NodeRunner, SeleniumChromeRunner
 
 from demo.toolchain.server import Server
 from demo.toolchain.wheels import PAGE_REQUIREMENTS, build_wheel, download_wheels
+from tests.package_index import lay_out
 from tests.setup import CHROMIUM_FLAGS
 
 OLD_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -30,10 +30,11 @@ def web_server_main(
 ) -> Iterator[tuple[str, int, None]]:
     """Serve Pyodide, pytest-pyodide's own page, and a package index, on loopback alone."""
     page = Path(pytest_pyodide.__file__).parent / "_templates" / "module_test.html"
+    wheels = (build_wheel(), *download_wheels(PAGE_REQUIREMENTS), *download_wheels(OLD_REQUIREMENTS))
     routes = {
         "/": Path(request.config.getoption("--dist-dir")),
         "/module_test.html": page,
-        "/simple/": _package_index(tmp_path_factory.mktemp("simple")),
+        "/simple/": lay_out(tmp_path_factory.mktemp("simple"), wheels),
     }
     with Server(routes) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -41,22 +42,6 @@ def web_server_main(
         yield "127.0.0.1", server.server_address[1], None
         server.shutdown()
         thread.join()
-
-
-def _package_index(directory: Path) -> Path:
-    """Lay out a PEP 503 index of plain files: one directory a project, wheels beside its page."""
-    for wheel in (build_wheel(), *download_wheels(PAGE_REQUIREMENTS), *download_wheels(OLD_REQUIREMENTS)):
-        project = directory / wheel.name.split("-")[0].replace("_", "-").lower()
-        project.mkdir(exist_ok=True)
-        (project / wheel.name).write_bytes(wheel.read_bytes())
-    for project in directory.iterdir():
-        links = [
-            f'<a href="{wheel.name}#sha256={hashlib.sha256(wheel.read_bytes()).hexdigest()}">{wheel.name}</a>'
-            for wheel in sorted(project.glob("*.whl"))
-        ]
-        page = "<!doctype html><html><body>" + "<br>".join(links) + "</body></html>"
-        (project / "index.html").write_text(page, encoding="utf-8")
-    return directory
 
 
 class Page:
