@@ -136,8 +136,10 @@ class Mirror:
 
     def _place_there(self) -> tuple[int, int] | None:
         """Return term and index of the mirror that is there; None if it is not of this cluster."""
+        text = self._platform.mirror_get(self._key) or ""
         try:
-            there: Any = json.loads(self._platform.mirror_get(self._key) or "")
+            # What stands before the document, which may be large and comes last, see `write`.
+            there: Any = json.loads(text.partition(',"data":')[0] + "}")
             if there["cluster"] == self._copy.cluster:
                 return int(there["term"]), int(there["index"])
         except (ValueError, TypeError, KeyError, RecursionError):
