@@ -1,10 +1,14 @@
 """The door to the browser, as far as it can be tried without one."""
 
+from pathlib import Path
+
 import pytest
 
 from webraft_web import _browser
 from webraft_web._browser import border, journal
 from webraft_web.core.errors import ConfigError, FencedError, StorageError
+
+GLUE = Path(__file__).parents[2] / "js_glue" / "src"
 
 
 @pytest.mark.parametrize(
@@ -18,7 +22,7 @@ def test_outside_of_pyodide_it_can_be_imported_and_says_why_it_cannot_be_used(us
 
 @pytest.mark.parametrize(
     "module",
-    ["broadcast_channel", "journal", "lifecycle", "local_storage", "peer_connection", "ticker", "web_locks"],
+    sorted(path.stem for path in GLUE.glob("*.js") if not path.name.endswith(".test.js")),
 )
 def test_every_module_of_the_glue_becomes_a_script(module):
     """Exports turn into the script's value, and no module syntax is left."""

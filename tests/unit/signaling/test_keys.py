@@ -5,15 +5,10 @@ import sys
 
 import pytest
 
-from tests.unit.signaling.worlds import ROOM, SECRET
+from tests.unit.signaling.worlds import AUTHENTICATION, ROOM, SEALED, SECRET, TOPIC
 from webraft_web.core.errors import AuthenticationError, ConfigError
 from webraft_web.testing import run
 from webraft_web.transports.keys import derive_keys, new_secret
-
-# In Pyodide, where WebCrypto makes them, tests/pyodide compares with the same.
-TOPIC = "20d1f5c5237ce72721da725efcde3378"
-AUTHENTICATION = "fc2f726444c68a59bdb6d6014ffb9c48b4e3354cdc11e700cdec4a811ca4c205"
-SEALED = "2V9wCGpFV30uzlWdTv0e4nzWQFHiEncGVoDQoG3tBe7a/qo="
 
 
 def test_a_secret_gives_the_same_keys_for_ever():

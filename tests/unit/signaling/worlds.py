@@ -12,6 +12,10 @@ from webraft_web.transports.signaling.meeting import Meeting
 
 SECRET = "Zm9ydHktdHdvIGlzIGFsbCB0aGVyZQ"
 ROOM = "kanban"
+# What they give, in every release and on every platform:
+TOPIC = "20d1f5c5237ce72721da725efcde3378"
+AUTHENTICATION = "fc2f726444c68a59bdb6d6014ffb9c48b4e3354cdc11e700cdec4a811ca4c205"
+SEALED = "2V9wCGpFV30uzlWdTv0e4nzWQFHiEncGVoDQoG3tBe7a/qo="
 
 
 class Bus:
