@@ -163,10 +163,10 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _with_unit(value: float, unit: str) -> str:
-    return f"{_shortened(value)} {unit}".rstrip()
+    return f"{shortened(value)} {unit}".rstrip()
 
 
-def _shortened(value: float) -> str:
+def shortened(value: float) -> str:
     """Return a number to three digits, or to all those before the point."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.benchmarks.browser import Tab, visiting
-from tests.benchmarks.figures import Figure, Goal, Options, never_over
+from tests.benchmarks.figures import Figure, Goal, Options, never_over, shortened
 
 TITLE: Final = "what two tabs hold after use, beyond what they held before: writes, reads, joins and closes"
 _WARM_UP_S: Final = 20
@@ -47,7 +47,7 @@ def measure(options: Options, say: Callable[[str], None]) -> Iterator[Figure]:
         after = [_held(tab) for tab in tabs]
     for what, (_, unit, goal) in before[0].items():
         changes = [(one[what].value, other[what].value) for one, other in zip(before, after, strict=True)]
-        note = "; ".join(f"{old:,.1f} → {new:,.1f}".replace(".0", "") for old, new in changes)
+        note = "; ".join(f"{shortened(old)} → {shortened(new)}" for old, new in changes)
         yield Figure(what, unit, [new - old for old, new in changes], goal, note)
     yield Figure("calls that each tab made meanwhile", "", done)
 
@@ -77,8 +77,8 @@ def _held(tab: Tab) -> dict[str, Amount]:
         "JavaScript's heap": Amount(metrics["JSHeapUsedSize"] / 1e6, "MB", None),
         "Python's memory": Amount(memory_mb, "MB", None),
         "Python's containers": Amount(containers, goal=None),
-        "JavaScript objects that Python holds": Amount(references, goal=None),
-        "Python objects that JavaScript holds": Amount(proxies, goal=None),
-        "event listeners": Amount(metrics["JSEventListeners"], goal=None),
+        "JavaScript objects that Python holds": Amount(references),
+        "Python objects that JavaScript holds": Amount(proxies),
+        "event listeners": Amount(metrics["JSEventListeners"]),
         **{kind: Amount(count) for kind, count in held.items()},
     }
