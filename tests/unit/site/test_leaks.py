@@ -90,7 +90,7 @@ async def write_until_compacted(tab, docs, times):
     for _ in range(times):
         base = raft.log.first_index
         while raft.log.first_index == base:
-            await write(docs, 4)
+            await write(docs, 20)
     held = holdings()
     assert held.pop("wake-ups") == held.pop("Handle") - 2 < 50  # heartbeats and what is under way
     return held, tracemalloc.get_traced_memory()[0]
