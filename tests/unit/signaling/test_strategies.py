@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.readme import python_block
 from tests.unit.signaling.servers import PeerServer, Server, TopicServer
 from tests.unit.signaling.worlds import Bus, Page, keys
 from tests.unit.test_transports import Channels
@@ -384,3 +385,20 @@ def test_a_strategy_of_ones_own_passes_through_and_broadcast_needs_no_server():
             Ears(strategy)
 
     run(main())
+
+
+def test_the_strategy_that_readme_shows_keeps_to_the_contract():
+    """Whoever writes their own begins with that one."""
+
+    class Chat:
+        def __init__(self):
+            self.bus = Bus()
+
+        def join(self, topic, *, on_message, on_joined):
+            room = self.bus.open(topic, "", on_message, lambda *_: on_joined())
+            room.say, room.leave = room.post, room.close
+            return room
+
+    names = {"chat": Chat()}
+    exec(python_block("class ChatStrategy"), names)
+    run(asyncio.wait_for(check_strategy(names["ChatStrategy"]), 60))
