@@ -21,7 +21,7 @@ BYTES_PER_WRITE = 20
 
 
 def holdings():
-    """Return how many there are of each class of the package, of callbacks, tasks and wake-ups."""
+    """Return how many objects of each class of the package, callbacks, tasks and wake-ups there are."""
     gc.collect()
     objects = gc.get_objects()
     counts = Counter(
@@ -79,7 +79,8 @@ def test_nothing_is_left_of_writes_and_joins():
         browser = Browser()
         tabs = [browser.open_tab() for _ in range(2)]
         await use(tabs, 30, 3)
-        assert await use(tabs, 30, 3) == await use(tabs, 1000, 30)
+        first = await use(tabs, 30, 3)
+        assert await use(tabs, 1000, 30) - first == {}
 
     run(scenario())
 
@@ -92,7 +93,7 @@ async def write_until_compacted(tab, docs, times):
         while raft.log.first_index == base:
             await write(docs, 20)
     held = holdings()
-    assert held.pop("wake-ups") == held.pop("Handle") - 2 < 50  # heartbeats and what is under way
+    del held["wake-ups"], held["Handle"]  # heartbeats, and what is under way
     return held, tracemalloc.get_traced_memory()[0]
 
 
@@ -107,7 +108,7 @@ def test_an_open_room_holds_the_same_after_each_compaction(monkeypatch):
         await write_until_compacted(tabs[0], docs, 4)
         first, first_size = await write_until_compacted(tabs[0], docs, 8)
         last, last_size = await write_until_compacted(tabs[0], docs, 12)
-        assert last == first
+        assert last - first == {}
         assert last_size - first_size < 1200 * BYTES_PER_WRITE
 
     tracemalloc.start()
@@ -167,6 +168,7 @@ def test_nothing_is_left_of_closed_servers():
             return holdings()
 
         await use(3)
-        assert await use(3) == await use(30)
+        first = await use(3)
+        assert await use(30) - first == {}
 
     run(scenario())
