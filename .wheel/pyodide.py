@@ -125,6 +125,7 @@ def build(work: Path, wheels: Path) -> int:
         **os.environ,
         # pyodide-build's own wrappers run with whatever `python3` is first.
         "PATH": os.pathsep.join([str(work / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "CFLAGS": f"{os.environ.get('CFLAGS', '')} -O2",  # after pyodide-build's -Oz, which is slower
         "PYODIDE_ROOT": str(work / "xbuildenv" / "pyodide-root"),
         "SKIP_EMSCRIPTEN_VERSION_CHECK": "1",
         "USE_LEGACY_PLATFORM": "1",

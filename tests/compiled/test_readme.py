@@ -1,0 +1,50 @@
+"""README's words on the compiled wheels."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import zipfile
+
+import pytest
+
+from demo.toolchain.environment import build_python
+from demo.toolchain.places import ROOT
+from tests.benchmarks.core_throughput import COMPILED, PURE, PYODIDE, PYODIDE_COMPILED, RATIOS
+from tests.readme import TEXT
+
+
+def stated(pattern: str) -> float:
+    """Return the number that README states."""
+    (number,) = re.findall(pattern, TEXT)
+    return float(number)
+
+
+def test_the_wheel_for_pyodide_is_as_small_as_stated(for_pyodide) -> None:
+    """Nobody loads more than README says."""
+    assert for_pyodide.stat().st_size < stated(r"compiled wheel for Pyodide is smaller than (\d+) KB") * 1000
+
+
+def test_the_benchmark_holds_the_compiled_core_to_what_is_stated() -> None:
+    """How fast this machine is, is no test's business; what the benchmark is to show is."""
+    goals = {(faster, slower): goal for faster, slower, goal in RATIOS}
+    speed_up = stated(r"at least ([\d.]+) times as many proposals")
+    assert goals[COMPILED, PURE] == goals[PYODIDE_COMPILED, PYODIDE] == speed_up
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("native")
+def test_the_command_of_the_readme_gives_a_compiled_wheel(tmp_path) -> None:
+    """As it stands there, but for where the wheel goes; pip gets what it needs by itself."""
+    (command,) = re.findall(r"^(WEBRAFT_WEB_COMPILED=1 pip wheel .*)$", TEXT, re.MULTILINE)
+    path = f"{build_python().parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", "-c", f"{command} --wheel-dir '{tmp_path}'"],
+        cwd=ROOT,
+        check=True,
+        env={**os.environ, "PATH": path},
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert [name for name in archive.namelist() if name.startswith("webraft_web/core/raft.cpython")]
