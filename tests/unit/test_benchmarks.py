@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.benchmarks import command
+from tests.benchmarks.failover import since_lock
 from tests.benchmarks.figures import (
     Figure,
     Options,
@@ -48,6 +49,20 @@ def test_the_longest_gap_lies_between_neighbours() -> None:
     """It is named by where it begins and ends, so that it can be compared with when something happened."""
     assert longest_gap([10, 12, 40, 41, 60]) == (12, 40)
     assert longest_gap([1, 2]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "expected"),
+    [
+        ([90, 140, 141, 142, 900], 40),
+        ([90, 102, 140, 141, 142], 40),
+        ([90, 105, 110, 115, 900, 901], 800),
+        ([60, 101, 104, 118, 121], 1),
+    ],
+)
+def test_a_write_after_the_lock_came_is_not_the_former_holders_last(acknowledged, expected) -> None:
+    """The lock comes at 100: an answer just afterwards may be old news, and what stalls later is not its doing."""
+    assert since_lock(acknowledged, 100) == expected
 
 
 def test_the_table_has_the_goal_beside_each_figure_and_notes_below() -> None:
