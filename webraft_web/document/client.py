@@ -70,6 +70,9 @@ class Replica(Protocol):
     async def recover(self) -> None:
         """Mint a new cluster from what this browser holds."""
 
+    async def yield_to(self, cluster: str) -> None:
+        """Give up what this browser holds, and join another cluster of the room's name."""
+
     def invite_link(self) -> str:
         """Return what `SharedDocument.invite_link` does."""
 

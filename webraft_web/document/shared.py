@@ -172,8 +172,24 @@ class SharedDocument:
         self._check_open()
         await self._client.replica.recover()
 
+    async def yield_to(self, cluster_id: str) -> None:
+        """Give up this browser's document for that of another cluster, which a ClusterConflictError named.
+
+        Two browsers that both began a room of this name keep their documents apart until one of them
+        does this. What is given up is lost: `export` it before.
+
+        Raises:
+            OutcomeUnknownError: If it has not happened within some seconds, or there is no such cluster.
+        """
+        self._check_open()
+        await self._client.replica.yield_to(cluster_id)
+
     async def leave_room(self) -> None:
-        """Take this browser out of the room and forget the room here; the handle is closed by that."""
+        """Take this browser out of the room and forget the room here; the handle is closed by that.
+
+        A browser that leads hands over first. Where no leader is to be had, the others are left to
+        find out that this one is gone.
+        """
         self._check_open()
         await self._client.replica.leave_room()
         await self.close()

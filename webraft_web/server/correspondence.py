@@ -32,6 +32,7 @@ from webraft_web.core.role import Role
 from webraft_web.server import greeting
 from webraft_web.server.founding import cluster_named_after
 from webraft_web.server.leading import Leading
+from webraft_web.server.leaving import Leaving
 from webraft_web.server.server import Server
 from webraft_web.wire import decode_message, encode_message
 
@@ -45,7 +46,6 @@ MAX_TURN_SIZE: Final = 32 * 1024
 """Characters of messages to handle before it is the event loop's turn…"""
 PAYLOAD_OVERHEAD: Final = 128
 """… of which a payload counts for so many at least."""
-URGENT: Final = ("Heartbeat", "HeartbeatResponse", "RequestVoteResponse", "PreVoteResponse")
 MAX_TOLD: Final = 1000
 
 
@@ -87,6 +87,7 @@ class Correspondence:
         self._told: dict[object, None] = {}
         self._last_seen: object = None
         self._has_founded = False
+        self._leaving: Leaving | None = None
 
     # The links
 
@@ -131,6 +132,12 @@ class Correspondence:
         self.server.acquaintances.left(address)
         self._close_link(address)
 
+    def leave(self) -> Leaving:
+        """Ask until this server is a member no more."""
+        self._leaving = Leaving(self.server, self._post)
+        self.wake()
+        return self._leaving
+
     def got(self, address: object, payload: Any) -> None:
         """Queue what arrived from `address`, if that is linked."""
         if (
@@ -139,7 +146,7 @@ class Correspondence:
             and self.server.over is None
             and len(self._inbox) + len(self._urgent) < MAX_INBOX
         ):
-            inbox = self._urgent if _is_urgent(payload) else self._inbox
+            inbox = self._urgent if greeting.is_urgent(payload) else self._inbox
             inbox.append((address, payload))
             self.wake()
 
@@ -208,6 +215,8 @@ class Correspondence:
             self._campaign_as_founder()
             self._leading.do_duties(self.server)
             self._greet(now_ms)
+            if self._leaving is not None:
+                self._leaving.pursue(now_ms)
         self._set_timer()
 
     def _read_inbox(self) -> None:
@@ -236,6 +245,8 @@ class Correspondence:
             deadlines.append(server.acquaintances.deadline_ms(self._settled()))
             if server.founding is not None:
                 deadlines.append(server.founding.deadline_ms)
+            if self._leaving is not None and not self._leaving.is_done:
+                deadlines.append(self._leaving.due_ms)
         self._timer.set(min((ms for ms in deadlines if ms is not None), default=None))
 
     def _decide(self, now_ms: int) -> None:
@@ -293,6 +304,10 @@ class Correspondence:
                 self.server.founding.accepted(acceptor)
         elif kind == greeting.FOUND:
             self._got_found(cluster_id, greeting.read_ids(body))
+        elif kind == greeting.LEAVE:
+            greeting.check_sender(greeting.read_ids(body, 1)[0], address)
+            if cluster_id == self._cluster_id and self.server.role is Role.LEADER:
+                self.left(address)
         elif greeting.read_ids(body, 1) == [self.server.server_id] and cluster_id == self._cluster_id:
             self.server.start_afresh(may_found=False)
 
@@ -468,14 +483,6 @@ class Correspondence:
             self._told.clear()
         self._told[about] = None
         self._report(error)
-
-
-def _is_urgent(payload: Any) -> bool:
-    """Whether a payload, not checked yet, begins with a message that tells who is alive and who leads."""
-    try:
-        return payload[2] == greeting.RAFT and payload[3][0][0] in URGENT
-    except (TypeError, LookupError):
-        return False
 
 
 def _size(message: Message) -> int:

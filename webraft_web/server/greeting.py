@@ -27,9 +27,12 @@ FOUND: Final = "found"
 """Body: the founding voters' ids. The cluster exists."""
 OVER: Final = "over"
 """Body: [server id]. That server was removed, or its cluster has yielded: it has to start afresh."""
+LEAVE: Final = "leave"
+"""Body: [server id]. The sender asks the leader to remove it."""
 
-KINDS: Final = (RAFT, HELLO, OFFER, ACCEPT, FOUND, OVER)
+KINDS: Final = (RAFT, HELLO, OFFER, ACCEPT, FOUND, OVER, LEAVE)
 
+_URGENT: Final = ("Heartbeat", "HeartbeatResponse", "RequestVoteResponse", "PreVoteResponse")
 _ENVELOPE_LENGTH: Final = 4
 _HELLO_LENGTH: Final = 7
 
@@ -120,6 +123,14 @@ def read_ids(body: object, count: int | None = None) -> list[str]:
     if not 0 < len(body) <= MAX_SERVERS or (count is not None and len(body) != count):
         raise RemoteProtocolError(f"got {len(body)} ids, expected {count or f'1 to {MAX_SERVERS}'}")
     return body
+
+
+def is_urgent(payload: Any) -> bool:
+    """Whether a payload, not checked yet, begins with a message that tells who is alive and who leads."""
+    try:
+        return payload[2] == RAFT and payload[3][0][0] in _URGENT
+    except (TypeError, LookupError):
+        return False
 
 
 def check_sender(server_id: ServerId, address: str) -> None:

@@ -56,12 +56,26 @@ class Transfer:
 
 def _target(raft: Raft, address: str | None) -> ServerId:
     """Return the voter at `address`, or the one that is nearest to having the whole log."""
+    successor = best_successor(raft, address)
+    if successor is None:
+        others = [address_of(voter) for voter in raft.configuration.voters if voter != raft.server_id]
+        wanted = "no other voter" if address is None else f"no voter at {address!r}"
+        raise BadArgumentError(f"there is {wanted}; the others are {others}")
+    return successor
+
+
+def best_successor(raft: Raft, address: str | None = None) -> ServerId | None:
+    """Return the other voter, at `address` or any, that is nearest to having the leader's whole log."""
     leadership = raft.leadership
     assert leadership is not None, "the caller leads"
-    others = [voter for voter in raft.configuration.voters if voter != raft.server_id]
-    named = others if address is None else [voter for voter in others if address_of(voter) == address]
-    if not named:
-        wanted = "no other voter" if address is None else f"no voter at {address!r}"
-        raise BadArgumentError(f"there is {wanted}; the others are {[address_of(voter) for voter in others]}")
     progress = leadership.progress
-    return max(named, key=lambda voter: (progress[voter].is_recently_active, progress[voter].match_index))
+    named = [
+        voter
+        for voter in raft.configuration.voters
+        if voter != raft.server_id and address in {None, address_of(voter)}
+    ]
+    return max(
+        named,
+        key=lambda voter: (progress[voter].is_recently_active, progress[voter].match_index),
+        default=None,
+    )

@@ -12,7 +12,6 @@ Everything here happens in event callbacks: a page runs no tasks while frozen.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -38,6 +37,7 @@ from webraft_web.site.invitation import Invitation, invitation_link
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.mirror import Mirror
 from webraft_web.site.observer import Observer
+from webraft_web.site.orders import Orders
 from webraft_web.site.platform import Channel, Platform
 from webraft_web.site.runner import Runner, RunnerOptions
 from webraft_web.site.status import room_status
@@ -45,7 +45,6 @@ from webraft_web.site.tabs import TabList
 
 RETRY_MS: Final = 1000
 """How long a tab whose store failed leaves the lock to others."""
-RECOVER_WITHIN_S: Final = 5
 
 _logger = logging.getLogger(__name__)
 
@@ -87,6 +86,7 @@ class Connection:
         self._conditions = Conditions()
         self._known_tabs = [self.tab]
         self._was_leader = False
+        self._has_left = False
         self._runner: Runner | None = None
         self.client = Client(self, platform.clock, platform.random_id())
         self._copy = LocalCopy(self.client, self._on_applied)
@@ -100,6 +100,7 @@ class Connection:
             on_elected=self._on_elected,
             on_deposed=self._on_deposed,
         )
+        self._orders = Orders(options.room, self._copy, self._conditions, lambda: self._is_joined, self._give)
         self._handover = Handover(platform, partial(self._post, protocol.Hidden()))
         self._stop_lifecycle = platform.on_lifecycle(self._on_lifecycle)
         self._come()
@@ -149,31 +150,24 @@ class Connection:
             self.close()
 
     async def leave_room(self) -> None:
-        """Delete the room in this browser, in all its tabs."""
+        """End this browser's membership, if there are others, and delete the room here, in all its tabs."""
+        if len(self.status()["members"]) > 1:
+            await self._orders.leave(lambda: self._has_left)
         await self._delete_room()
 
     async def recover(self) -> None:
-        """Mint a new cluster from what this browser holds; return once it serves.
+        """Mint a new cluster from what this browser holds."""
+        await self._orders.recover()
 
-        Raises:
-            OutcomeUnknownError: If no runner has done it within five seconds.
-        """
-        cluster = self._copy.cluster
+    async def yield_to(self, cluster: str) -> None:
+        """Give up what this browser holds, and join another cluster of the room's name."""
+        await self._orders.yield_to(cluster)
 
-        def has_recovered() -> bool:
-            return self._copy.cluster != cluster and self._is_joined
-
+    def _give(self, order: protocol.Order) -> None:
         if self._runner is not None:
-            self._runner.recover(cluster)
+            self._runner.carry_out(order)
         elif self._observer.runner:
-            self._post(protocol.Recover(cluster), self._observer.runner)
-        try:
-            await asyncio.wait_for(self._conditions.until(has_recovered), RECOVER_WITHIN_S)
-        except TimeoutError as error:
-            raise OutcomeUnknownError(
-                f"room {self.room!r} was not recovered within {RECOVER_WITHIN_S} s; try again, "
-                "it does nothing if it was recovered meanwhile"
-            ) from error
+            self._post(order, self._observer.runner)
 
     def invite_link(self) -> str:
         """Return a link that opens this page with what it takes to join the room."""
@@ -287,6 +281,9 @@ class Connection:
         if is_leader != self._was_leader:
             self._was_leader = is_leader
             self.client.emit("leader" if is_leader else "follower")
+        if self._runner is not None and self._runner.has_left and not self._has_left:
+            self._has_left = True
+            self._post(protocol.Left())
         self._conditions.settle()
 
     def _on_error(self, error: WebraftError) -> None:
@@ -386,8 +383,8 @@ class Connection:
             runner.supply(content.cluster, content.applied, sender)
         elif isinstance(content, protocol.Bye):
             self._tab_list.departed(sender)
-        elif isinstance(content, protocol.Recover):
-            runner.recover(content.cluster)
+        elif isinstance(content, protocol.Order):
+            runner.carry_out(content)
         elif isinstance(content, protocol.Visible):
             if self._handover.may_offer():
                 self._post(protocol.Offer(), sender)
@@ -405,6 +402,9 @@ class Connection:
             self._observer.on_document(sender, content)
         elif isinstance(content, protocol.Hidden):
             self._ask_to_run()
+        elif isinstance(content, protocol.Left):
+            self._has_left = True
+            self._conditions.settle()
         elif isinstance(content, protocol.Offer):
             if sender == self._observer.runner and self._platform.is_visible():
                 self._election.take()

@@ -25,6 +25,7 @@ MAX_TEXT_SIZE: Final = 128 * 1024 * 1024
 MAX_ID_SIZE: Final = 256
 MAX_LIST_SIZE: Final = 10_000
 MAX_INTEGER: Final = 2**53 - 1
+ORDERS: Final = ("recover", "yield", "leave")
 ROLES: Final = ("leader", "candidate", "follower")
 
 
@@ -71,10 +72,23 @@ class Offer(NamedTuple):
     """The runner would make way for this tab: it may take the lock."""
 
 
-class Recover(NamedTuple):
-    """Somebody asked for a forced recovery: mint a new cluster, if it is still this one."""
+class Order(NamedTuple):
+    """Somebody asked for something that only the server can do, if it is still of this cluster.
 
+    Fields:
+        what: "recover" mints a new cluster, "yield" gives this one up for another, "leave" ends
+            this browser's membership.
+        cluster: The cluster that is meant.
+        other: For "yield", the cluster to join.
+    """
+
+    what: str
     cluster: str
+    other: str = ""
+
+
+class Left(NamedTuple):
+    """This browser is a member no more."""
 
 
 class Forget(NamedTuple):
@@ -157,7 +171,8 @@ Text = (
     | Hidden
     | Visible
     | Offer
-    | Recover
+    | Order
+    | Left
     | Forget
     | Starting
     | Beat
@@ -264,6 +279,12 @@ def _ids(value: object) -> list[str]:
     return [_id(item) for item in value]
 
 
+def _order(value: object) -> str:
+    if value not in ORDERS:
+        raise RemoteProtocolError(f"expected an order, got {str(value)[:80]!r}")
+    return str(value)
+
+
 def _members(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MAX_LIST_SIZE:
         raise RemoteProtocolError(f"expected members, got {str(value)[:80]!r}")
@@ -302,7 +323,8 @@ _KINDS: dict[str, tuple[Callable[..., Text], tuple[_Field, ...]]] = {
     "hidden": (Hidden, ()),
     "visible": (Visible, ()),
     "offer": (Offer, ()),
-    "recover": (Recover, (_ID,)),
+    "order": (Order, (_Field(_same, _order), _ID, _TEXT)),
+    "left": (Left, ()),
     "forget": (Forget, ()),
     "starting": (Starting, ()),
     "beat": (

@@ -19,6 +19,7 @@ from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
 from webraft_web.server.correspondence import Correspondence
+from webraft_web.server.leaving import Leaving
 from webraft_web.server.own_time import OwnTime
 from webraft_web.server.server import Server, ServerOptions
 from webraft_web.site.cluster import RoomGoneError, found_cluster, mint_cluster, newcomer
@@ -27,7 +28,7 @@ from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.machine import RoomMachine
 from webraft_web.site.neighbours import Claim, Neighbours, OpenNetwork
 from webraft_web.site.platform import Platform
-from webraft_web.site.protocol import Beat, ReadAnswer, Refused, Text
+from webraft_web.site.protocol import Beat, Order, ReadAnswer, Refused, Text
 from webraft_web.site.timeouts import RoomTimeouts
 from webraft_web.storage.base import Storage, StoredState
 from webraft_web.storage.indexed_db import JournalStorage
@@ -36,6 +37,7 @@ from webraft_web.storage.memory import MemoryStorage
 
 COMPACT_AFTER: Final = 2000
 """Entries after which the log is cut: the next runner reads what is left before it can serve."""
+YIELD_WITHIN_MS: Final = 5000
 FOUND_AFTER_MS: Final = 3000
 """How long a browser that does not hold the room looks for others that do, before it begins one."""
 
@@ -109,6 +111,7 @@ class Runner:
         self._served: Driver | None = None
         """The driver that `on_serving` told of."""
         self._neighbours: Neighbours | None = None
+        self._leaving: Leaving | None = None
         self._is_looking = False
         self._found_timer = platform.clock.timer(self._on_nobody_found)
         self._feeder = Feeder(platform.clock, copy, run, known_tabs, post)
@@ -202,6 +205,11 @@ class Runner:
         """Look at the server after each batch of its work."""
         server = self._server
         if self._is_stopped or server is None or not server.is_ready:
+            return
+        if self.has_left:
+            if self._neighbours is not None:
+                self._neighbours.close()  # or somebody would add it again
+            self._on_change()
             return
         self._look_for_others(server)
         driver = self._driver
@@ -356,11 +364,18 @@ class Runner:
         """Send the tab `recipient`, soon, what follows `applied` in `cluster`, or the whole document."""
         self._feeder.supply(cluster, applied, recipient)
 
-    def recover(self, cluster: str) -> None:
-        """Mint a new cluster from this tab's copy, unless `cluster` is no longer this one."""
+    def carry_out(self, order: Order) -> None:
+        """Do what only the server can do, unless its cluster is not the one that was meant."""
         server = self._server
-        if server is not None and server.identity.cluster_id == cluster and self._copy.applied_index > 0:
+        if server is None or not server.is_ready or server.identity.cluster_id != order.cluster:
+            return
+        if order.what == "recover" and self._copy.applied_index > 0:
             self._mint(server, server.identity.address)
+        elif order.what == "yield" and order.other in server.other_clusters():
+            server.yield_cluster(order.other, _ignore, YIELD_WITHIN_MS)
+        elif order.what == "leave":
+            self._leaving = self._letters.leave()
+            self._on_changed()
 
     # -- what it is ----------------------------------------------------------------------
 
@@ -388,6 +403,11 @@ class Runner:
             and self._feeder.is_settled
             and self._copy.applied_index >= max(driver.raft.commit_index, 1)
         )
+
+    @property
+    def has_left(self) -> bool:
+        """Whether this browser was asked to leave, and no other counts on it any more."""
+        return self._leaving is not None and self._leaving.is_done
 
     def set_tabs(self, tabs: list[str]) -> None:
         """Learn which tabs are here; the others hear of it at once."""

@@ -36,7 +36,7 @@ class JournalStorage:
     def __init__(self, store: JournalStore, *, runner: str = "", strict: bool = False) -> None:
         self._store = store
         self._runner = runner
-        self._strict = strict
+        self.is_strict = strict
         self._journal: Journal | None = None
         self._failure: StorageError | None = None
         self.takeover_position = 0
@@ -86,7 +86,7 @@ class JournalStorage:
                     done(journal.state())
 
             position, text, _ = journal.append_takeover(self._runner)
-            self._store.add(position, text, strict=self._strict, done=added)
+            self._store.add(position, text, strict=self.is_strict, done=added)
 
         self._store.load(loaded)
 
@@ -110,7 +110,7 @@ class JournalStorage:
         except StorageError as error:
             answered(error)
             return
-        self._store.add(position, text, discard=discard, strict=self._strict, done=answered)
+        self._store.add(position, text, discard=discard, strict=self.is_strict, done=answered)
 
     def close(self) -> None:
         self._store.close()
