@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from webraft_web.core.errors import ConfigError
 from webraft_web.document import SharedDocument
 from webraft_web.site.network import Mesh
 from webraft_web.site.page import Page
-from webraft_web.transports.signaling.base import Strategy
+
+if TYPE_CHECKING:
+    from webraft_web.transports.signaling.base import Strategy  # which a room of one browser does without
 
 
 async def join_room(

@@ -19,7 +19,7 @@ class RoomGoneError(StorageError):
 
 def newcomer(platform: Platform) -> StoredState:
     """Return a server without a cluster, which waits to be added to one and founds none with others."""
-    return StoredState(_new_identity(platform, None)._replace(cluster_id=None, may_found=False))
+    return StoredState(_new_identity(platform, None)._replace(cluster_id=None))
 
 
 def found_cluster(platform: Platform, genesis: str, address: str | None = None) -> StoredState:
@@ -52,6 +52,7 @@ def _new_identity(platform: Platform, address: str | None) -> Identity:
         address=address or platform.random_id()[:12],
         incarnation=platform.random_id(),
         cluster_id=platform.random_id(),
+        may_found=False,  # with others: a room begins with one browser, and takes the others in
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from webraft_web.core.errors import ConfigError, WebraftError
 from webraft_web.site.neighbours import Link, Network, OpenNetwork
-from webraft_web.transports.keys import check_secret
 
 PUBLIC: Final = "public"
 """In place of a secret: whoever knows the room's name may join. It has to be asked for by this name."""
@@ -79,6 +78,8 @@ class NetworkOptions(NamedTuple):
                 f"it: let webraft_web.new_secret() make one; for a room that is open to all, say {PUBLIC!r}"
             )
         if secret is not None and secret != PUBLIC:
+            from webraft_web.transports.keys import check_secret  # noqa: PLC0415 - most rooms have none
+
             check_secret(secret)
         return cls(tuple(signaling), secret, tuple(ice_servers))
 

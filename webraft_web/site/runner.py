@@ -372,7 +372,10 @@ class Runner:
         if order.what == "recover" and self._copy.applied_index > 0:
             self._mint(server, server.identity.address)
         elif order.what == "yield" and order.other in server.other_clusters():
-            server.yield_cluster(order.other, _ignore, YIELD_WITHIN_MS)
+            if server.leader_id is None:
+                server.start_afresh(may_found=False)  # what is left of its cluster goes without it
+            else:
+                server.yield_cluster(order.other, _ignore, YIELD_WITHIN_MS)
         elif order.what == "leave":
             self._leaving = self._letters.leave()
             self._on_changed()

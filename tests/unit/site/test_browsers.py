@@ -1,11 +1,12 @@
 """Rooms across simulated browsers: they find each other, agree, and survive each other."""
 
 import asyncio
+from urllib.parse import parse_qs
 
 import pytest
 
 from tests.unit.site.rooms import Writer, append, check, settle
-from webraft_web.core.errors import ClusterConflictError, ConfigError
+from webraft_web.core.errors import ClusterConflictError, ConfigError, OutcomeUnknownError
 from webraft_web.testing import run
 from webraft_web.testing.internet import Internet
 from webraft_web.testing.tabs import Browser
@@ -214,6 +215,66 @@ def test_two_rooms_with_data_that_began_apart_are_told_of_each_other():
         assert {type(error) for error in errors} == {ClusterConflictError}
         await settle(5)
         assert [doc.state for doc in docs] == [[0], [1]]
+
+        with pytest.raises(OutcomeUnknownError, match="status"):
+            await docs[0].yield_to("nobody's")
+        other = parse_qs(docs[1].invite_link().partition("#")[2])["cluster"][0]
+        assert other in str(errors[0]) + str(errors[1])
+        await docs[0].yield_to(other)
+        await together(world, docs)
+        await docs[0].patch(append(2))
+        assert [await doc.read() for doc in docs] == [[1, 2]] * 2
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("who", ["leader", "follower"])
+@pytest.mark.parametrize("tab", [0, 1])
+def test_leaving_in_order_hands_over_and_shrinks_the_cluster(count, who, tab):
+    """Whichever tab asks: the others are one fewer, go on at once, and owe the one that left nothing."""
+
+    async def scenario():
+        world, _, docs = await open_together(count, tabs=2)
+        leads = [doc.status()["address"] == doc.status()["leader"] for doc in docs[::2]].index(True)
+        number = leads if who == "leader" else (leads + 1) % count
+        leaver = docs[2 * number]
+        await leaver.patch(append("before"))
+        await docs[2 * number + tab].leave_room()
+        assert not world.browsers[number].journals
+        rest = [doc for position, doc in enumerate(docs) if position // 2 != number]
+        await until(lambda: all(len(doc.status()["members"]) == count - 1 for doc in rest), 3)
+        await asyncio.wait_for(rest[0].patch(append("after")), 3)
+        assert [await doc.read() for doc in rest] == [["before", "after"]] * len(rest)
+        _, again = await world.join(number)
+        await until(lambda: len(voters(again)) == count)
+        assert await again.read() == ["before", "after"]
+
+    run(scenario())
+
+
+def test_when_the_majority_is_lost_for_good_those_who_are_left_may_recover():
+    """By an explicit call; it mints a new cluster, and one that comes back after all is told of that."""
+
+    async def scenario():
+        world, _, docs = await open_together(3)
+        await docs[0].patch(append("kept"))
+        await settle(1)
+        for number in (1, 2):
+            world.internet.cut(world.browsers[0], world.browsers[number])
+            world.browsers[number].kill()
+        await settle(3)
+        await docs[0].recover()
+        await docs[0].patch(append("alone"))
+        errors = []
+        docs[0].listen("error", errors.append)
+        world.internet.heal()
+        _, back = await world.join(1)
+        back.listen("error", errors.append)
+        await until(lambda: errors)
+        assert {type(error) for error in errors} == {ClusterConflictError}
+        await back.yield_to(parse_qs(docs[0].invite_link().partition("#")[2])["cluster"][0])
+        assert await back.read() == await docs[0].read() == ["kept", "alone"]
 
     run(scenario())
 
