@@ -38,7 +38,8 @@ Without a suite, all of them run:
   tabs      several real tabs of headless Chromium
 `all` stands for all of them, for the tests that take their time, for the programs
 below that search for as long as they are given, and for
-  pyodide-next   the same in the Pyodide to come
+  pyodide-oldest as pyodide, in the oldest that is supported
+  pyodide-next   as pyodide, in the newest
   firefox        several real tabs of headless Firefox
 
 Whatever follows the suites goes to pytest: python3 tests unit -k election -x
@@ -56,8 +57,8 @@ Programs that take arguments of their own, such as --help:
 """
 
 CHECKED = ("lint", "types", "js")
-TESTED = ("unit", "pyodide", "pyodide-next", "compiled", "signaling", "tabs", "firefox")
-IN_ALL = ("pyodide-next", "firefox")
+TESTED = ("unit", "pyodide", "pyodide-oldest", "pyodide-next", "compiled", "signaling", "tabs", "firefox")
+IN_ALL = ("pyodide-oldest", "pyodide-next", "firefox")
 """Suites that run when they or all are asked for."""
 PROGRAMS = {
     "scenarios": "tests.scenarios.command",

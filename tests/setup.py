@@ -17,13 +17,14 @@ from demo.toolchain.wheels import build_wheel, download_wheels
 PYTEST_PATHS = {
     "unit": ["tests/unit", "tests/test_tidy.py"],
     "pyodide": ["tests/pyodide"],
+    "pyodide-oldest": ["tests/pyodide"],
     "pyodide-next": ["tests/pyodide"],
     "compiled": ["tests/compiled"],
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
 }
-PYODIDE_VERSIONS = {"pyodide": DEFAULT_VERSION, "pyodide-next": "314.0.7"}
+PYODIDE_VERSIONS = {"pyodide": DEFAULT_VERSION, "pyodide-oldest": "0.27.7", "pyodide-next": "314.0.7"}
 ENVIRONMENT = {
     "SE_AVOID_STATS": "true",  # Selenium asks nobody but this machine
     "SE_OFFLINE": "true",
@@ -81,7 +82,9 @@ def install_glue_tools() -> None:
 
 def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
     """Return a Pyodide whose lock file carries an old jsonpatch and jsonpointer, as the published one."""
-    requirements = ROOT / "tests" / "pyodide" / "requirements.txt"
+    requirements = ROOT / "tests" / "pyodide" / f"requirements-{version}.txt"
+    if not requirements.exists():
+        requirements = requirements.with_name("requirements.txt")
     source = pyodide_dir(version)
     wheels = download_wheels(requirements)
     directory = CACHE / "pyodide-tests" / version

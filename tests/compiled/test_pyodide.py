@@ -31,7 +31,7 @@ def test_the_core_is_compiled_and_does_the_same(for_pyodide, report) -> None:
 def test_micropip_takes_the_compiled_wheel_where_it_fits(for_pyodide, native, tmp_path) -> None:
     """From an index that has the pure one, too, and one for another platform."""
     wheels = (pure_wheel(), native, for_pyodide, *download_wheels(PAGE_REQUIREMENTS))
-    with Server({"/": lay_out(tmp_path, wheels)}) as server:
+    with Server({"/": lay_out(tmp_path, "/", wheels)}) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         seen = look_in_pyodide(server.url)

@@ -11,8 +11,10 @@ import pytest
 
 from demo.toolchain.environment import build_python
 from demo.toolchain.places import ROOT
+from demo.toolchain.runtime import DEFAULT_VERSION
 from tests.benchmarks.core_throughput import COMPILED, PURE, PYODIDE, PYODIDE_COMPILED, RATIOS
 from tests.readme import TEXT
+from tests.setup import PYODIDE_VERSIONS
 
 
 def stated(pattern: str) -> float:
@@ -31,6 +33,19 @@ def test_the_benchmark_holds_the_compiled_core_to_what_is_stated() -> None:
     goals = {(faster, slower): goal for faster, slower, goal in RATIOS}
     speed_up = stated(r"at least ([\d.]+) times as many proposals")
     assert goals[COMPILED, PURE] == goals[PYODIDE_COMPILED, PYODIDE] == speed_up
+
+
+def test_the_table_of_releases_is_that_of_the_suites(for_pyodide) -> None:
+    """Each release that it names is tested, and the compiled wheel is for the one that it says."""
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| yes \| (yes|no)", TEXT, re.MULTILINE)
+    assert [release for release, _, _ in rows] == sorted(PYODIDE_VERSIONS.values(), key=_by_number)
+    assert [release for release, _, is_compiled in rows if is_compiled == "yes"] == [DEFAULT_VERSION]
+    (python,) = [python for release, python, _ in rows if release == DEFAULT_VERSION]
+    assert f"-cp{python.replace('.', '')}-" in for_pyodide.name
+
+
+def _by_number(release: str) -> list[int]:
+    return [int(part) for part in release.split(".")]
 
 
 @pytest.mark.long

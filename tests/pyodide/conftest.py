@@ -34,7 +34,7 @@ def web_server_main(
     routes = {
         "/": Path(request.config.getoption("--dist-dir")),
         "/module_test.html": page,
-        "/simple/": lay_out(tmp_path_factory.mktemp("simple"), wheels),
+        "/simple/": lay_out(tmp_path_factory.mktemp("simple"), "/simple/", wheels),
     }
     with Server(routes) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

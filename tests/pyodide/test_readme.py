@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.readme import python_block
+from tests.readme import TEXT, python_block
 
 
 def test_the_installation_of_the_readme_works_as_shown(page) -> None:
@@ -13,3 +13,5 @@ def test_the_installation_of_the_readme_works_as_shown(page) -> None:
     page.python(f"import micropip; micropip.set_index_urls('{page.index_url}')")
     page.python(example.replace(address, page.wheel_url))
     assert page.python("from webraft_web import RaftInterface; RaftInterface.__name__") == "RaftInterface"
+    release = page.python("import pyodide, sys; [pyodide.__version__, *sys.version_info[:2]]")
+    assert "| {} | {}.{} | yes |".format(*release) in TEXT

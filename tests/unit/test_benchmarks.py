@@ -61,7 +61,7 @@ def test_the_longest_gap_lies_between_neighbours() -> None:
     ],
 )
 def test_a_write_after_the_lock_came_is_not_the_former_holders_last(acknowledged, expected) -> None:
-    """The lock comes at 100: an answer just afterwards may be old news, and what stalls later is not its doing."""
+    """The lock comes at 100: an answer just afterwards may be old news, a later stall is not its doing."""
     assert since_lock(acknowledged, 100) == expected
 
 

@@ -43,10 +43,13 @@ class Honest:
             return
         page, nonce, claim = greeting(message)
         local, remote = self.puppet.opened
+        changed = self.changes.get
         own = Party(
-            self.page, NONCE, self.changes.get("claim", "claim of b"), self.changes.get("local", local)
+            self.page, changed("nonce", NONCE), changed("claim", "claim of b"), changed("local", local)
         )
-        other = Party(page, nonce, self.changes.get("other_claim", claim), self.changes.get("remote", remote))
+        other = Party(
+            page, changed("other_nonce", nonce), changed("other_claim", claim), changed("remote", remote)
+        )
         self.puppet.connection.send(hello(Party(self.page, NONCE, "claim of b", "")))
         self.puppet.connection.send(proof(self.keys, own, other))
 
@@ -116,13 +119,15 @@ def test_another_secret_is_refused_by_both_ends():
         {"topic": "of another room"},
         {"local": "sha-256 forged"},
         {"remote": "sha-256 forged"},
+        {"nonce": "1" * 64},
+        {"other_nonce": "1" * 64},
         {"claim": "another"},
         {"other_claim": "another"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
 def test_a_proof_over_anything_else_is_refused(changes):
-    """The key, the room, both certificates and both claims are what it is about."""
+    """The key, the room, both certificates, nonces and claims are what it is about."""
 
     async def main():
         link, watcher, _ = await opened(World(), **changes)
@@ -350,10 +355,10 @@ def test_a_slow_channel_is_not_pressed_and_loses_only_what_cannot_wait():
         lost = link.statistics()["texts_lost"]
         assert 0 < lost < 40
         most = 0
-        while link.statistics()["waiting_bytes"]:
+        for _ in range(400):
             await asyncio.sleep(1)
             most = max(most, own_end.waiting_bytes)
-        await asyncio.sleep(20)
+        assert link.statistics()["waiting_bytes"] == 0
         assert most < HIGH_BYTES + 65_536
         begun = [message.partition(":")[2][:2] for message in puppet.messages if message.startswith("+")]
         assert [one.rstrip("x") for one in begun] == [str(number) for number in range(40 - lost)]
