@@ -258,8 +258,9 @@ def test_when_the_majority_is_lost_for_good_those_who_are_left_may_recover():
 
     async def scenario():
         world, _, docs = await open_together(3)
-        await docs[0].patch(append("kept"))
-        await settle(1)
+        for word in ("kept", "too"):
+            await docs[0].patch(append(word))
+            await settle(1)  # the second write stores that the first one is committed
         for number in (1, 2):
             world.internet.cut(world.browsers[0], world.browsers[number])
             world.browsers[number].kill()
@@ -274,7 +275,7 @@ def test_when_the_majority_is_lost_for_good_those_who_are_left_may_recover():
         await until(lambda: errors)
         assert {type(error) for error in errors} == {ClusterConflictError}
         await back.yield_to(parse_qs(docs[0].invite_link().partition("#")[2])["cluster"][0])
-        assert await back.read() == await docs[0].read() == ["kept", "alone"]
+        assert await back.read() == await docs[0].read() == ["kept", "too", "alone"]
 
     run(scenario())
 
