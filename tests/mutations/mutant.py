@@ -19,6 +19,7 @@ _TOPICS: Final = (
     "clusters",
     "browser",
     "pages",
+    "signaling",
 )
 
 
