@@ -20,6 +20,7 @@ _TOPICS: Final = (
     "browser",
     "pages",
     "signaling",
+    "links",
 )
 
 
