@@ -19,6 +19,8 @@ _TOPICS: Final = (
     "clusters",
     "browser",
     "pages",
+    "signaling",
+    "links",
 )
 
 

@@ -35,7 +35,9 @@ class Client:
 
 
 def pauses(server):
-    return [after - before for before, after in zip(server.attempts, server.attempts[1:], strict=False)]
+    return [
+        round(after - before, 2) for before, after in zip(server.attempts, server.attempts[1:], strict=False)
+    ]
 
 
 def test_pauses_between_attempts_double_up_to_a_minute_with_jitter():

@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-from tests.readme import python_block
 from tests.unit.signaling.servers import PeerServer, Server, TopicServer
 from tests.unit.signaling.worlds import Bus, Page, keys
 from tests.unit.test_transports import Channels
@@ -241,6 +240,23 @@ def test_whoever_holds_the_lobby_is_followed_by_another():
     run(main())
 
 
+def test_whoever_gets_the_lobby_tells_those_who_come_what_it_said_last():
+    """It knew nobody when it spoke, and others need not say a word to be told."""
+
+    async def main():
+        server = PeerServer()
+        first = Ears(server.strategy("peerjs+http://server"), page="1" * 32)
+        await asyncio.sleep(1)
+        first.port.post("one")
+        first.port.post("two")
+        second = Ears(server.strategy("peerjs+http://server"), page="2" * 32)
+        await asyncio.sleep(60)
+        assert second.heard == ["two"]
+        assert first.heard == []
+
+    run(main())
+
+
 def test_a_page_whose_connection_broke_gets_its_id_back():
     """The server has not noticed yet, and sends no OPEN to one who comes with the same token."""
 
@@ -385,20 +401,3 @@ def test_a_strategy_of_ones_own_passes_through_and_broadcast_needs_no_server():
             Ears(strategy)
 
     run(main())
-
-
-def test_the_strategy_that_readme_shows_keeps_to_the_contract():
-    """Whoever writes their own begins with that one."""
-
-    class Chat:
-        def __init__(self):
-            self.bus = Bus()
-
-        def join(self, topic, *, on_message, on_joined):
-            room = self.bus.open(topic, "", on_message, lambda *_: on_joined())
-            room.say, room.leave = room.post, room.close
-            return room
-
-    names = {"chat": Chat()}
-    exec(python_block("class ChatStrategy"), names)
-    run(asyncio.wait_for(check_strategy(names["ChatStrategy"]), 60))

@@ -163,6 +163,7 @@ def test_a_page_that_leaves_is_noticed_at_once_and_tried_no_more():
         b.mesh.close()
         await asyncio.sleep(0.02)
         assert a.closed == c.closed == [(B, "good night")]
+        assert a.mesh.status()["trying"] == c.mesh.status()["trying"] == []
         assert b.closed == []
         await asyncio.sleep(HOURS)
         assert meshed(a, c)
@@ -259,6 +260,27 @@ def test_nonsense_that_is_signalled_is_reported_once_and_its_page_shunned(signal
         assert c.errors == []
         await asyncio.sleep(300)
         assert meshed(a, b, c)
+
+    run(main())
+
+
+@pytest.mark.parametrize("own", [A, B])
+def test_what_was_meant_for_an_earlier_connection_does_not_reach_the_present_one(own):
+    """Signals may come late; their number tells which connection they are for."""
+
+    async def main():
+        world = World()
+        sites = {page: Site(world, page) for page in (A, B)}
+        await asyncio.sleep(5)
+        sites[own].world.ends[0].lose("so that there is a second one")
+        await asyncio.sleep(30)
+        assert meshed(*sites.values())
+        (other,) = {A, B} - {own}
+        reached = []
+        sites[own].mesh.links[other]._connection.signal = reached.append
+        for number in (0, 1, 2):
+            sites[own].mesh._signalled(other, json.dumps([number, [f"for {number}"]]))
+        assert reached == ["for 2"]
 
     run(main())
 

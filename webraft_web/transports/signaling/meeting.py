@@ -223,8 +223,6 @@ class Meeting:
             allowance.fine(_FINE)
             self._refused["forged" if isinstance(error, AuthenticationError) else "malformed"] += 1
             return
-        if self._is_closed:
-            return
         reception = self._introductions.receive(sender, letter, is_for_all=to == _ALL)
         if reception.refused and not (to == _ALL and reception.wants_answer):
             self._refused[reception.refused] += 1
