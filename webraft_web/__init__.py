@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from webraft_web.room import join_room as join_room
     from webraft_web.room import list_rooms as list_rooms
     from webraft_web.storage.memory import MemoryStorage as MemoryStorage
+    from webraft_web.transports.keys import new_secret as new_secret
     from webraft_web.webrtc_node import WebRTCNode as WebRTCNode
 
 _MODULES = {
@@ -64,6 +65,7 @@ _MODULES = {
     "nodes": ["BroadcastChannelNode"],
     "room": ["delete_room", "export_room", "join_room", "list_rooms"],
     "storage.memory": ["MemoryStorage"],
+    "transports.keys": ["new_secret"],
     "webrtc_node": ["WebRTCNode"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

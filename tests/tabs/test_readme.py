@@ -11,7 +11,7 @@ ADDRESSES = ["tab-1", "tab-2", "tab-3"]
 def test_the_room_of_the_readme_works_as_shown(tabs) -> None:
     """The first example, pasted into a page, gives the document that it promises."""
     tab, other = tabs.open_many(2)
-    tab.python(python_block("join_room("))
+    tab.python(python_block('join_room("kanban"'))
     assert tab.python("doc.state") == {"cards": ["milk"], "done": 1}
     other.python("from webraft_web import join_room; doc = await join_room('kanban')")
     assert other.python("await doc.read()") == {"cards": ["milk"], "done": 1}
