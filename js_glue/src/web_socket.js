@@ -34,7 +34,7 @@ export function openSocket(url, longest, onEvent) {
     socket = new WebSocket(url);
   } catch (error) {
     // A page served over https is refused an unencrypted socket.
-    queueMicrotask(() => end(String(error)));
+    Promise.resolve().then(() => end(String(error)));
   }
   if (socket !== undefined) {
     const opening = socket;
