@@ -14,7 +14,10 @@ ATTEMPT_MS: Final = 15_000
 CALL_MS: Final = 2_000
 """How long the called page waits for an offer before it asks for one."""
 PAUSE_MS: Final = 500
-MAX_PAUSE_MS: Final = 60_000
+MAX_PAUSE_MS: Final = 20_000
+"""Between attempts, which take 15 s themselves: a network that heals is noticed within a minute."""
+SHUN_MS: Final = 60_000
+"""How long a page that did wrong is left alone."""
 MAX_ATTEMPTS: Final = 3
 """So many attempts fail before the meeting is asked whether the page is still there."""
 SIGNALS_PER_S: Final = 10
@@ -212,7 +215,7 @@ class Peer:
             self._company.report(error)
         self._drop_link(str(error))
         self._is_shunned = True
-        self._wait(MAX_PAUSE_MS)
+        self._wait(SHUN_MS)
 
     def _give_up(self) -> None:
         self._rest()
