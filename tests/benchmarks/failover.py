@@ -64,7 +64,7 @@ class Stage:
         """Have the victim run the server, and the survivor write; returns the victim."""
         if self.victim is None:
             self.victim = self.visited.open()[0]
-            self.pid = self.victim.page.pid()
+            self.pid = _pid(self.victim)
         victim = self.victim
         if not victim.python("'doc' in globals()"):
             victim.join()
@@ -87,7 +87,12 @@ class Stage:
             self.visited.browser.attend(_LISTEN_S)
             return bool(self.survivor.python("doc.status()['runner'] == doc.status()['tab']"))
 
-        wait_until(has_taken_over, "the other tab to run the server", _PATIENCE_S)
+        writes = self._writes()
+        try:
+            wait_until(has_taken_over, "the other tab to run the server", _PATIENCE_S)
+        except TimeoutError as error:
+            count, status = self._writes() - writes, self.survivor.python("doc.status()")
+            raise TimeoutError(f"{error}; {count} writes were acknowledged meanwhile: {status}") from None
         self._wait_for_writes(self._writes() + _WRITES_AFTER)
 
     def account(self, *, has_lock: bool) -> Trial:
@@ -127,6 +132,13 @@ def since_lock(acknowledged: list[float], arrival: float) -> float:
     following = next(time for time in acknowledged if time > arrival + _LAST_WORDS_MS)
     before = [time for time in around if time <= arrival]
     return longest_gap([*before[-1:], *around[len(before) :], following])[1] - arrival
+
+
+def _pid(tab: Tab) -> int:
+    """Return the id of a tab's process, found twice: it goes by the time used, as another may have."""
+    while (pid := tab.page.pid()) != tab.page.pid():
+        pass
+    return pid
 
 
 def _close(stage: Stage, victim: Tab) -> None:
@@ -179,7 +191,7 @@ def _return(stage: Stage, victim: Tab) -> None:
 def _boot_again(stage: Stage, victim: Tab) -> None:
     victim.page.wait_for("globalThis.isReady && !globalThis.releaseProbe")
     victim.wait_until_ready()
-    stage.pid = victim.page.pid()
+    stage.pid = _pid(victim)
 
 
 def _thaw(stage: Stage, victim: Tab) -> None:
