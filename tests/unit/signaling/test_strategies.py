@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import sys
 
 import pytest
 
@@ -399,5 +400,16 @@ def test_a_strategy_of_ones_own_passes_through_and_broadcast_needs_no_server():
         strategy = strategy_for("broadcast:", AsyncioClock(), random.Random(1))
         with pytest.raises(ConfigError, match="Pyodide"):
             Ears(strategy)
+
+    run(main())
+
+
+def test_without_the_package_for_websockets_the_error_names_it(monkeypatch):
+    """The extra is optional."""
+
+    async def main():
+        monkeypatch.setitem(sys.modules, "webraft_web.transports.signaling.native_socket", None)
+        with pytest.raises(ConfigError, match=r"websockets.*webraft_web\[peer\]"):
+            strategy_for("wss://host", AsyncioClock(), random.Random(1))
 
     run(main())

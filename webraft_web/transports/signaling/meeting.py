@@ -152,7 +152,12 @@ class Meeting:
                 server.port.close()
 
     def status(self) -> dict[str, Any]:
-        """Return {"servers": [{"url", "connected", "error"}], "peers": [page], "refused": {why: count}}."""
+        """Return {"servers": [{"url", "connected", "error"}], "peers": [page], "refused": {why: count}}.
+
+        Reasons are "alien" (no text of ours), "too many", "forged" (not sealed with the secret, or
+        changed), "malformed", "repeated", "unproved" (not shown to be of now), "crowded", and
+        "too many of our own".
+        """
         return {
             "servers": [
                 {"url": server.url, "connected": server.is_connected, "error": server.error}
