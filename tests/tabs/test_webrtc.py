@@ -84,9 +84,20 @@ def signaling_server() -> Iterator[str]:
         thread.join()
 
 
+def own_address() -> str:
+    """Return the address of the interface with the default route, or skip: browsers find no other."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("WebRTC needs a network interface with a default route, even within one machine")
+        return str(probe.getsockname()[0])
+
+
 @pytest.fixture(scope="module")
 def world(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Return the browsers, which the tests share: each has rooms of its own, and the last kills one."""
+    own_address()
     with signaling_server() as signaling:
         browsers = [Chromium(tmp_path_factory.mktemp("profile")) for _ in range(2)]
         try:
@@ -206,12 +217,7 @@ def turn_server(directory: Path) -> Iterator[dict[str, str]]:
     program = shutil.which("turnserver")
     if program is None:
         pytest.skip("links through a TURN server need coturn: apt-get install coturn")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing
-        except OSError:
-            pytest.skip("links through a TURN server need a default route")
-        address = probe.getsockname()[0]
+    address = own_address()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind((address, 0))
         port = free.getsockname()[1]
