@@ -22,6 +22,8 @@ BEAT_MS: Final = 200
 GATHER_MS: Final = 5
 """How long a tab that lacks something waits for others: what one lost, most lost, and one text serves all."""
 
+SILENT_MS: Final = 1000
+"""A voter that has not answered its leader for so long counts as missing."""
 MAX_FEED_SIZE: Final = 1024 * 1024
 DOCUMENT_AFTER: Final = 2000
 """A tab that lacks more entries than this gets the whole document instead: it is sooner there."""
@@ -195,8 +197,13 @@ _ROLES: Final = {
 def _missing_addresses(raft: Raft) -> list[str]:
     """Return the voters that a quorum waits for, none while there is one."""
     voters = raft.configuration.voters
-    if raft.role is Role.LEADER:
-        heard = raft.voters_heard()
+    if raft.leadership is not None:
+        progress = raft.leadership.progress
+        heard = [
+            voter
+            for voter in voters
+            if voter == raft.server_id or raft.now_ms - progress[voter].last_heard_ms < SILENT_MS
+        ]
     else:
         heard = list(voters) if raft.leader_id else [raft.server_id]
     if 2 * len(heard) > len(voters):
