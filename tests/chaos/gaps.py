@@ -17,16 +17,19 @@ class Mark(NamedTuple):
     Fields:
         at_ms: When it began.
         cause: What it is counted as.
+        stops_all: Whether nobody can go on after it who was there before.
     """
 
     at_ms: float
     cause: str
+    stops_all: bool = False
 
 
 def find_gaps(marks: list[Mark], acknowledged_ms: list[float]) -> dict[str, list[float]]:
     """Return for each cause the longest gaps, in milliseconds, one for each action that had any.
 
-    A gap is put down to the first action within it or just before, or else to the last one before it.
+    A gap is put down to the first action within it or just before, unless a later one within it
+    stops all; if there is none, to the last one before it.
 
     Args:
         marks: In the order of time.
@@ -36,7 +39,9 @@ def find_gaps(marks: list[Mark], acknowledged_ms: list[float]) -> dict[str, list
     longest: dict[int, float] = {}
     for begin, end in pairwise(acknowledged_ms):
         first_within = bisect_left(times, begin - _DELAY_MS)
-        blamed = first_within if first_within < bisect_right(times, end) else first_within - 1
+        after = bisect_right(times, end)
+        blamed = first_within if first_within < after else first_within - 1
+        blamed = next((one for one in range(first_within, after) if marks[one].stops_all), blamed)
         if blamed >= 0:
             longest[blamed] = max(longest.get(blamed, 0), end - begin)
     gaps: dict[str, list[float]] = {}

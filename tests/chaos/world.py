@@ -127,7 +127,7 @@ class World:
         tab = self._tabs.get(action.tab)
         runs = tab is not None and tab.visit is not None and tab.visit.process == self._runner
         suffix = ", which ran the server" if runs and action.kind != "restart" else ""
-        self.marks.append(Mark(now_ms(), _COUNTED_AS[action.kind] + suffix))
+        self.marks.append(Mark(now_ms(), _COUNTED_AS[action.kind] + suffix, action.kind == "restart"))
         if action.kind == "open":
             self._open(action.tab)
         elif action.kind == "restart":

@@ -16,11 +16,11 @@ SEEDS = (1,)
 
 def test_the_core_is_compiled_and_does_the_same(for_pyodide, report) -> None:
     """The same trace as with the pure wheel, there and in plain Python; how fast is reported."""
-    compiled, pure = (look_in_pyodide(wheel, SEEDS, 5, 10_000, 7) for wheel in (for_pyodide, pure_wheel()))
+    compiled, pure = (look_in_pyodide(wheel, SEEDS, 3, 10_000, 5) for wheel in (for_pyodide, pure_wheel()))
     assert compiled["files"].keys() == modules()
     assert interpreted(compiled) == set()
     assert interpreted(pure) == modules()
-    assert compiled["runs"] == pure["runs"] == look_natively(pure_wheel(), SEEDS, 5)["runs"]
+    assert compiled["runs"] == pure["runs"] == look_natively(pure_wheel(), SEEDS, 3)["runs"]
     for name, seen in (("compiled", compiled), ("pure", pure)):
         report(
             f"Pyodide, {name}: {median(seen['rates']):,.0f} proposals/s, "

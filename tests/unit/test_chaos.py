@@ -101,3 +101,4 @@ def test_a_gap_is_put_down_to_what_was_done_within_it_or_before() -> None:
     assert find_gaps(marks, acknowledged[:2]) == {"opened": [30.0]}
     assert find_gaps(marks, acknowledged[2:]) == {"spinning": [2000.0], "hidden": [10.0]}
     assert find_gaps(marks, [1600.0, 1700.0]) == {"hidden": [100.0]}
+    assert find_gaps([*marks, Mark(2000, "restarted", True)], [1000.0, 9000.0]) == {"restarted": [8000.0]}

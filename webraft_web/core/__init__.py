@@ -3,7 +3,9 @@
 Inputs are method calls (`step` a message, `tick` the time, `propose` commands),
 the output is one batch of work at a time (`ready`, then `advance`). There is no
 clock, no randomness, no asyncio, no json and no JavaScript here: the same
-inputs give the same outputs, and mypyc compiles these files unchanged.
+inputs give the same outputs, and mypyc compiles these files unchanged. Compiled,
+a call with an argument of the wrong type raises TypeError in BadArgumentError's
+place; a message still raises RemoteProtocolError alone.
 
 Read in this order: `entry` and `message` (the vocabulary), `raft` (the server:
 roles, terms, votes), `leadership` (what only a leader has), `following` (what a

@@ -379,7 +379,7 @@ def test_a_url_says_what_is_spoken_and_where(url, address):
         4444,
         object(),
     ],
-    ids=str,
+    ids=lambda name: name if isinstance(name, str) else type(name).__name__,  # an address differs each time
 )
 def test_what_is_no_server_is_refused_with_what_is(wrong):
     """The error names every kind that is understood."""
