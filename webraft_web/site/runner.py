@@ -186,7 +186,7 @@ class Runner:
         if stored is not None:
             self._server.resume(stored)
             self._copy.is_old = False
-        elif self._copy.is_old and self._options.is_durable:
+        elif self._copy.is_old and self._copy.applied_index and self._options.is_durable:
             self._fail(RoomGoneError(f"room {self._options.room!r} was deleted while this page slept"))
         elif self._copy.applied_index:
             # There was no store to take over, or it was cleared: what was seen of the room goes on.
