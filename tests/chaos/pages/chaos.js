@@ -2,8 +2,12 @@
 // Boots Python and has the client begin; `go()` and `isOver` are whoever drives this page's to set.
 
 globalThis.isOver = false;
+const pending = new Map();
 globalThis.mayGo = new Promise((resolve) => {
-  globalThis.go = resolve;
+  globalThis.go = () => {
+    pending.delete("joined");
+    resolve();
+  };
 });
 
 // Timers of hidden pages run once a second, a worker's do not: how long nobody writes is not to be this page's doing.
@@ -25,8 +29,21 @@ globalThis.rest = (ms) =>
 
 const client = fetch("/chaos/client.py").then((answer) => answer.text());
 await import("/tab.js");
-const tellReady = () => globalThis.tell(JSON.stringify({ kind: "ready" }));
-addEventListener("pageshow", ({ persisted }) => persisted && tellReady());
+
+// What a page tells while it is being left does not arrive: what still matters it tells again when it is back.
+const tell = globalThis.tell;
+globalThis.tell = (text) => {
+  const { kind, name } = JSON.parse(text);
+  if (kind === "planned" || kind === "joined") pending.set(name ?? kind, text);
+  else pending.delete(name);
+  tell(text);
+};
+const tellReady = () => tell(JSON.stringify({ kind: "ready" }));
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  for (const text of pending.values()) tell(text);
+  tellReady();
+});
 tellReady();
 await globalThis.runPython(await client);
 await globalThis.runPython("doc = await join()\nawait use(doc)");
