@@ -235,6 +235,8 @@ class Connection:
     def _on_lifecycle(self, event: str) -> None:
         if event in ("freeze", "pagehide"):
             # A page that is asleep would keep its locks, and answer from the past.
+            if self._runner is not None and self._known_tabs == [self.tab]:
+                self._runner.say_farewell()
             self._go()
             self._copy.is_old = True
         elif event in ("resume", "pageshow") and self._channel is None:

@@ -37,6 +37,7 @@ from webraft_web.storage.memory import MemoryStorage
 
 COMPACT_AFTER: Final = 2000
 """Entries after which the log is cut: the next runner reads what is left before it can serve."""
+PAIR: Final = 2
 YIELD_WITHIN_MS: Final = 5000
 FOUND_AFTER_MS: Final = 3000
 """How long a browser that does not hold the room looks for others that do, before it begins one."""
@@ -379,6 +380,19 @@ class Runner:
         elif order.what == "leave":
             self._leaving = self._letters.leave()
             self._on_changed()
+
+    def say_farewell(self) -> None:
+        """Let the others go on without this browser, whose last page is going away or to sleep.
+
+        Of more than two they do that by themselves. The other one of two needs this one's vote,
+        until it has the entry that says otherwise: it goes out at once, and can still be taken in.
+        """
+        driver = self._driver
+        if driver is None or driver.raft.role is not Role.LEADER:
+            return
+        raft = driver.raft
+        if len(raft.configuration.voters) == PAIR and raft.can_change_configuration():
+            driver.change(lambda raft: raft.remove_server(raft.server_id))
 
     # -- what it is ----------------------------------------------------------------------
 

@@ -150,6 +150,26 @@ def test_of_two_friends_one_closes_the_laptop_and_the_other_goes_on():
     run(scenario())
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("accident", [("freeze", "resume"), ("navigate_away", "navigate_back")])
+def test_the_last_page_of_the_browser_that_leads_of_two_does_not_stop_the_other(accident, seed):
+    """It says farewell; back again, it is taken in again, and lacks nothing."""
+
+    async def scenario():
+        _, tabs, docs = await open_together(2, seed)
+        leads = [doc.status()["role"] for doc in docs].index("leader")
+        stays = docs[1 - leads]
+        await stays.patch(append("both"))
+        getattr(tabs[leads], accident[0])()
+        await asyncio.wait_for(stays.patch(append("alone")), 5)
+        getattr(tabs[leads], accident[1])()
+        await until(lambda: all(len(voters(doc)) == 2 for doc in docs))
+        await docs[leads].patch(append("again"))
+        assert [await doc.read() for doc in docs] == [["both", "alone", "again"]] * 2
+
+    run(scenario())
+
+
 def test_without_a_majority_writes_wait_and_status_names_who_is_missing():
     """Two of three are cut off: the third waits, and goes on once they are back."""
 
