@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
@@ -26,6 +32,18 @@ def is_fresh(directory: Path, stamp: str) -> bool:
         return _stamp_file(directory).read_text(encoding="utf-8") == stamp
     except OSError:
         return False
+
+
+def one_at_a_time(make: Callable[P, T]) -> Callable[P, T]:
+    """Have threads that want the same thing made wait for each other."""
+    lock = threading.RLock()
+
+    @wraps(make)
+    def wait(*args: P.args, **kwargs: P.kwargs) -> T:
+        with lock:
+            return make(*args, **kwargs)
+
+    return wait
 
 
 def begin(directory: Path) -> None:

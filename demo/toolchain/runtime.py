@@ -16,7 +16,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
+from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh, one_at_a_time
 from demo.toolchain.progress import SetupError, run, step
 
 DEFAULT_VERSION = "0.29.5"
@@ -47,6 +47,7 @@ def npm_install(directory: Path) -> None:
     run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=directory)
 
 
+@one_at_a_time
 def pyodide_dir(version: str = DEFAULT_VERSION) -> Path:
     """Return a directory to serve at `/pyodide/`, got from npm if it is not there yet."""
     lock_files = [

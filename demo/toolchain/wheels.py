@@ -10,12 +10,13 @@ import json
 from pathlib import Path
 
 from demo.toolchain.environment import build_python
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
+from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh, one_at_a_time
 from demo.toolchain.progress import run, step
 
 PAGE_REQUIREMENTS = ROOT / "demo" / "requirements-page.txt"
 
 
+@one_at_a_time
 def build_wheel() -> Path:
     """Return webraft_web's wheel, built by the standard front end if its sources have changed."""
     directory = CACHE / "built"
@@ -29,6 +30,7 @@ def build_wheel() -> Path:
     return next(directory.glob("*.whl"))
 
 
+@one_at_a_time
 def download_wheels(requirements: Path) -> list[Path]:
     """Return the pure wheels that a lock file lists, got from the package index once.
 
