@@ -27,6 +27,7 @@ SETUP = """
     from webraft_web import BroadcastChannelNode, RaftInterface, join_room
     from webraft_web._browser import BrowserPlatform
     from webraft_web.site.page import Page
+    from webraft_web.transports.webrtc.opening import open_page_mesh
 
     pyodide_js._module.enable_pyproxy_allocation_tracing()
 
@@ -81,7 +82,7 @@ SETUP = """
 """
 
 USE = """
-    pages = [Page(BrowserPlatform()) for _ in range(2)]
+    pages = [Page(BrowserPlatform(), open_page_mesh) for _ in range(2)]
     docs = [await page.join_room("room", initial={{"n": 0}}) for page in pages]
     await write(docs, {writes})
     for doc in docs:
@@ -133,7 +134,7 @@ def test_twenty_who_listen_cost_the_runner_what_one_does(tabs) -> None:
     tab = open_counted(tabs)
     posted = tab.python("""
         async def posted_for(listeners):
-            pages = [Page(BrowserPlatform()) for _ in range(listeners + 1)]
+            pages = [Page(BrowserPlatform(), open_page_mesh) for _ in range(listeners + 1)]
             docs = [await page.join_room(f"for {listeners}", initial={"n": 0}) for page in pages]
             await docs[0].patch([{"op": "replace", "path": "/n", "value": "opens the session"}])
             await asyncio.gather(*(doc.read() for doc in docs))
