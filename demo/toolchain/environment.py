@@ -53,7 +53,9 @@ def _python_with(name: str, requirements: Path) -> Path:
     begin(directory)
     with step(f"Installing what {requirements.relative_to(ROOT)} lists"):
         run(sys.executable, "-m", "venv", directory)
-        pip_install(python, "--require-hashes", "--requirement", str(requirements))
+        # A lock file is complete. Asked for more, pip would look beyond it: it takes a newer release
+        # of what a package wants with an extra, and then finds that the lock file has no hash for it.
+        pip_install(python, "--no-deps", "--require-hashes", "--requirement", str(requirements))
     finish(directory, stamp)
     return python
 
