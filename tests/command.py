@@ -236,7 +236,7 @@ def set_up(plan: Plan) -> Path:
         needs.append(setup.ensure_chromium)
     if "compiled" in plan.suites:
         needs += [_or_none(native_wheel), _or_none(pyodide_wheel)]
-    if "signaling" in plan.suites:
+    if {"signaling", "tabs"} & set(plan.suites):
         needs += [setup.signaling_dir, signaling_packages]
     if "firefox" in plan.suites:
         needs += [setup.ensure_firefox, setup.puppeteer_dir]

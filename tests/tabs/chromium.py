@@ -12,6 +12,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,16 @@ class Chromium(driven.Browser["Page"]):
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Stop all its processes while the block runs, as a laptop's lid does."""
+        assert self._process is not None, "this browser was killed"
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
 
     def renderer_pids(self) -> set[int]:
         """Return the process ids of all renderers."""

@@ -115,7 +115,7 @@ class Runner:
         self._leaving: Leaving | None = None
         self._is_looking = False
         self._found_timer = platform.clock.timer(self._on_nobody_found)
-        self._feeder = Feeder(platform.clock, copy, run, known_tabs, post)
+        self._feeder = Feeder(platform.clock, copy, run, known_tabs, post, lambda: self.links)
         self._machine = RoomMachine(copy, self._fail)
         self._timeouts = RoomTimeouts(platform.random_id())
         self._time = OwnTime(platform.clock, self._timeouts.heartbeat_interval_ms, on_stall=self._show_life)
@@ -161,7 +161,8 @@ class Runner:
             store.close()
             return
         store.on_closed = self._fail
-        storage = JournalStorage(store, runner=self._tab)
+        # Other browsers count on what this one has told them that it holds, also after a power cut (rule 13).
+        storage = JournalStorage(store, runner=self._tab, strict=self._options.open_network is not None)
         self._storage = storage
         storage.take_over(partial(self._on_taken_over, storage))
 

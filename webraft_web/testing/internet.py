@@ -65,6 +65,11 @@ class Internet:
         is_cut = frozenset((id(one.browser), id(other.browser))) in self._cut
         return not (is_cut or one.is_dead() or other.is_dead())
 
+    @property
+    def link_count(self) -> int:
+        """How many links there are, each counted once."""
+        return len(self._links)
+
     async def open_mesh(
         self,
         page: LinkedPage,

@@ -79,6 +79,36 @@ def test_a_second_browser_is_added_and_shares_the_document():
     run(scenario())
 
 
+def test_every_tab_knows_of_the_one_link_to_each_other_browser():
+    """Two tabs in each of three browsers: there are three links, however many tabs look."""
+
+    async def scenario():
+        world, _, docs = await open_together(3, tabs=2)
+        await settle(2)
+        addresses = {doc.status()["address"] for doc in docs}
+        for doc in docs:
+            assert set(doc.status()["links"]) == addresses - {doc.status()["address"]}
+        assert world.internet.link_count == 3
+
+    run(scenario())
+
+
+def test_a_room_across_browsers_waits_for_the_disk_and_one_of_a_single_browser_does_not():
+    """Rule 13: what others count on survives a power cut, too."""
+
+    async def scenario():
+        world, _, docs = await open_together(2)
+        await docs[1].patch(append(1))
+        alone = Browser(9)
+        doc = await alone.open_tab().join_room("room", initial=[])
+        await doc.patch(append(1))
+        for browser in world.browsers:
+            assert browser.journals["room"].relaxed == 0
+        assert alone.journals["room"].relaxed == len(alone.journals["room"].records)
+
+    run(scenario())
+
+
 def test_browsers_that_begin_a_room_at_the_same_time_end_in_one():
     """Each founds it when nobody is found in time; those without data give way to one."""
 
