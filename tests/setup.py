@@ -23,6 +23,7 @@ PYTEST_PATHS = {
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
+    "network": ["tests/network"],
 }
 PYODIDE_VERSIONS = {"pyodide": DEFAULT_VERSION, "pyodide-oldest": "0.27.7", "pyodide-next": "314.0.7"}
 ENVIRONMENT = {

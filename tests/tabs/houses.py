@@ -1,20 +1,22 @@
-"""Browsers apart from each other: processes and profiles of their own, and signalling servers between them."""
+"""Browsers apart from each other: each a process with a profile of its own, all in one room."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from tests.tabs.browser import wait_until
+from tests.tabs.browser import Browser, wait_until
 from tests.tabs.chromium import Chromium
 from tests.tabs.conftest import PythonTab, Tabs
 
+AnyBrowser = TypeVar("AnyBrowser", bound=Browser[Any])
 SECRET = "L9Wd0hHv5eUqgE7xJ2fTz1Rk"
 JOIN = """
     from webraft_web import join_room
     errors = []
-    doc = await join_room("room", initial={initial}, signaling=[{signaling!r}], secret={secret!r})
+    doc = await join_room({room!r}, initial={initial}, signaling=[{signaling!r}], secret={secret!r})
     doc.listen("error", lambda error: errors.append(repr(error)))
     doc.state
 """
@@ -28,16 +30,17 @@ VOTERS = "sorted(a for a, rights in doc.status()['members'].items() if rights ==
 LEADS = "doc.status()['leader'] is not None and doc.status()['leader'] == doc.status()['address']"
 
 
-class House:
+class House(Generic[AnyBrowser]):
     """A browser with a profile of its own, on a desk of its own.
 
     Fields:
         tabs: Those that were opened last.
     """
 
-    def __init__(self, profile: Path, site: str, signaling: str, *flags: str) -> None:
-        self.browser = Chromium(profile, *flags)
-        self.site = Tabs(self.browser, site)
+    def __init__(self, browser: AnyBrowser, site: str, signaling: str, room: str = "room") -> None:
+        self.browser = browser
+        self.room = room
+        self.site = Tabs(browser, site)
         self.signaling = signaling
         self.tabs: list[PythonTab] = []
 
@@ -49,7 +52,7 @@ class House:
 
     def join(self, initial: str = "{}") -> None:
         """Join the room in tabs that are open."""
-        join = JOIN.format(signaling=self.signaling, secret=SECRET, initial=initial)
+        join = JOIN.format(room=self.room, signaling=self.signaling, secret=SECRET, initial=initial)
         for joining in [tab.start(join) for tab in self.tabs]:
             joining.result()
 
@@ -70,40 +73,45 @@ class House:
 
 
 @contextmanager
-def street(count: int, profiles: Path, site: str, signaling: str) -> Iterator[list[House]]:
-    """Run several browsers."""
+def street(
+    count: int, profiles: Path, site: str, signaling: str, *, room: str = "room"
+) -> Iterator[list[House[Chromium]]]:
+    """Run several browsers, which are to meet in one room."""
     with ExitStack() as stack:
         houses = []
         for number in range(count):
-            houses.append(House(profiles / f"profile-{number}", site, signaling))
+            houses.append(House(Chromium(profiles / f"profile-{number}"), site, signaling, room))
             stack.callback(houses[-1].browser.kill)
         yield houses
 
 
-def tabs_of(houses: list[House]) -> list[PythonTab]:
+def tabs_of(houses: list[House[Any]]) -> list[PythonTab]:
     """Return all tabs of some browsers."""
     return [tab for house in houses for tab in house.tabs]
 
 
-def wait_for_votes(houses: list[House], count: int) -> None:
+def wait_for_votes(houses: list[House[Any]], count: int) -> None:
     """Wait until all tabs know of so many voters."""
-    for tab in tabs_of(houses):
-        wait_until(lambda tab=tab: len(tab.python(VOTERS)) == count, f"{count} browsers to vote")
+    tabs = tabs_of(houses)
+    try:
+        for tab in tabs:
+            wait_until(lambda tab=tab: len(tab.python(VOTERS)) == count, f"{count} browsers to vote")
+    except TimeoutError as error:
+        seen = [tab.python("[doc.status(), errors]") for tab in tabs]
+        raise TimeoutError("\n".join([str(error), *map(str, seen)])) from None
 
 
-def find_leader(houses: list[House]) -> House:
+def find_leader(houses: list[House[Any]]) -> House[Any]:
     """Wait until one of the browsers leads, and return it."""
-    leader: Callable[[], House | None] = lambda: next((house for house in houses if house.leads), None)  # noqa: E731
-    found = wait_until(leader, "a leader")
-    assert isinstance(found, House)
-    return found
+    wait_until(lambda: any(house.leads for house in houses), "a leader")
+    return next(house for house in houses if house.leads)
 
 
-def read_all(houses: list[House]) -> list[object]:
+def read_all(houses: list[House[Any]]) -> list[object]:
     """Return what a read shows in each tab."""
     return [tab.python("await doc.read()") for tab in tabs_of(houses)]
 
 
-def errors_of(houses: list[House]) -> list[str]:
+def errors_of(houses: list[House[Any]]) -> list[str]:
     """Return what all tabs were told is wrong."""
     return [error for tab in tabs_of(houses) for error in tab.python("errors")]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.signaling.processes import Program, free_port, program, url_of
 from tests.tabs.browser import wait_until
+from tests.tabs.chromium import Chromium
 from tests.tabs.clocks import bounds_of_difference
 from tests.tabs.houses import (
     ADD,
@@ -25,7 +26,7 @@ from tests.tabs.houses import (
 from tests.tabs.test_history import collect, start_visit
 
 SLEEP_S = 22
-OpenStreet = Callable[[int], list[House]]
+OpenStreet = Callable[[int], list[House[Chromium]]]
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,14 @@ def open_street(site: str, tmp_path: Path, signaling: Program) -> Iterator[OpenS
         yield lambda count: stack.enter_context(street(count, tmp_path, site, url))
 
 
-def open_all(houses: list[House], tabs: int = 2) -> None:
+def open_all(houses: list[House[Chromium]], tabs: int = 2) -> None:
     """Open the room in all browsers, one after the other, until each has a vote."""
     for house in houses:
         house.open(tabs)
     wait_for_votes(houses, len(houses))
 
 
-def add_in_all(houses: list[House], times: int) -> None:
+def add_in_all(houses: list[House[Chromium]], times: int) -> None:
     """Increment the number in all tabs at once, so many times in each."""
     for one in [tab.start(ADD.format(times=times)) for tab in tabs_of(houses)]:
         one.result(300)
@@ -129,7 +130,9 @@ def test_of_two_browsers_one_waits_for_the_leaders_that_was_killed_and_names_it(
     missing = dies.address
     dies.browser.kill()
     for tab in stays.tabs:
-        wait_until(lambda tab=tab: tab.python("doc.status()['missing']") == [missing], "to be told who is missing")
+        wait_until(
+            lambda tab=tab: tab.python("doc.status()['missing']") == [missing], "to be told who is missing"
+        )
     refused = stays.tabs[0].python("""
         from webraft_web import NotLeaderError, OutcomeUnknownError
         try:

@@ -14,7 +14,13 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import Committed, EntryKind
-from webraft_web.core.errors import NotLeaderError, OverloadedError, StorageError, WebraftError
+from webraft_web.core.errors import (
+    NotLeaderError,
+    OverloadedError,
+    RemoteProtocolError,
+    StorageError,
+    WebraftError,
+)
 from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
@@ -126,6 +132,7 @@ class Runner:
             self._on_changed,
             _ignore,
             invited_to=options.invited_to,
+            refuse=self._refuse,
         )
 
     # -- beginning -----------------------------------------------------------------------
@@ -307,6 +314,10 @@ class Runner:
     def _write(self, address: str, payload: Any) -> None:
         if self._neighbours is not None:
             self._neighbours.write(address, payload)
+
+    def _refuse(self, address: str, error: RemoteProtocolError) -> None:
+        if self._neighbours is not None:
+            self._neighbours.refuse(address, error)
 
     def _show_life(self) -> None:
         if self._server is not None:
