@@ -107,6 +107,11 @@ def signaling_dir() -> Path:
     return _npm_dir("signaling", "signalling servers")
 
 
+def peers_dir() -> Path:
+    """Return a directory with what rooms are measured beside, got from npm if it is not there yet."""
+    return _npm_dir("benchmarks", "Yjs and y-webrtc")
+
+
 def _npm_dir(suite: str, title: str) -> Path:
     lock_files = [ROOT / "tests" / suite / name for name in (".npmrc", "package.json", "package-lock.json")]
     directory = CACHE / suite

@@ -15,6 +15,7 @@ from tests.tabs.chromium import Chromium
 from tests.tabs.clocks import bounds_of_difference
 from tests.tabs.houses import (
     ADD,
+    SECRET,
     House,
     errors_of,
     find_leader,
@@ -276,3 +277,30 @@ def test_a_browser_that_lost_its_storage_comes_back_as_a_new_server(open_street)
     assert members.get(old) != "voter"
     add_in_all(houses, 5)
     assert read_all(houses) == [{"n": 40}] * 4
+
+
+@pytest.mark.long
+def test_two_browsers_share_a_room_that_two_texts_carried_by_hand_have_linked(site, tmp_path) -> None:
+    """README's example, with no server at all; the second is invited, and waits to be introduced."""
+    with street(2, tmp_path, site, "unused") as houses:
+        one, other = [house.site.open() for house in houses]
+        for house, tab in zip(houses, (one, other), strict=True):
+            house.tabs = [tab]
+        begin = f"""
+            import asyncio
+            from webraft_web import CopyAndPaste, join_room
+            by_hand, errors = CopyAndPaste(), []
+            joining = asyncio.ensure_future(
+                join_room("trip", initial={{}}, signaling=[by_hand], secret={SECRET!r})
+            )
+        """
+        one.python(f"{begin}\n            doc = await joining\n            None")
+        other.python(f"{begin}\n            None")
+        offer = one.python("await by_hand.create_offer()")
+        answer = other.python(f"await by_hand.answer_offer({offer!r})")
+        one.python(f"await by_hand.accept_answer({answer!r})")
+        other.python("doc = await joining\nNone")
+        wait_for_votes(houses, 2)
+        add_in_all(houses, 5)
+        assert read_all(houses) == [{"n": 10}] * 2
+        assert errors_of(houses) == []

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.site.rooms import Writer, append, check, settle
 from webraft_web.core.errors import ClusterConflictError, ConfigError, OutcomeUnknownError
+from webraft_web.server import leading
 from webraft_web.testing import run
 from webraft_web.testing.internet import Internet
 from webraft_web.testing.tabs import Browser
@@ -299,6 +300,31 @@ def test_leaving_in_order_hands_over_and_shrinks_the_cluster(count, who, tab):
         _, again = await world.join(number)
         await until(lambda: len(voters(again)) == count)
         assert await again.read() == ["before", "after"]
+
+    run(scenario())
+
+
+def test_browsers_that_never_come_back_are_forgotten_where_there_are_many(monkeypatch):
+    """The longest silent without a vote goes when another one comes; back after all, it is a new server."""
+    monkeypatch.setattr(leading, "MANY_MEMBERS", 3)
+
+    async def scenario():
+        world = World(5)
+        _, one = await world.join(0, voters=2)
+        _, two = await world.join(1, voters=2)
+        for number in (2, 3):
+            await world.join(number, voters=2)
+            await until(lambda number=number: len(one.status()["members"]) == number + 1)
+            world.browsers[number].kill()
+            await settle(1)
+        await one.patch(append("meanwhile"))
+        await settle(70)
+        _, last = await world.join(4, voters=2)
+        await until(lambda: len(one.status()["members"]) == 3)
+        assert set(one.status()["members"]) == {doc.status()["address"] for doc in (one, two, last)}
+        _, back = await world.join(2, voters=2)
+        await until(lambda: back.status()["address"] in one.status()["members"])
+        assert await back.read() == ["meanwhile"]
 
     run(scenario())
 
