@@ -41,6 +41,7 @@ below that search for as long as they are given, and for
   pyodide-oldest as pyodide, in the oldest that is supported
   pyodide-next   as pyodide, in the newest
   firefox        several real tabs of headless Firefox
+  network        browsers in networks that are cut and healed; needs root
 
 Whatever follows the suites goes to pytest: python3 tests unit -k election -x
 Files do, too:                              python3 tests tests/unit/test_wire.py
@@ -57,8 +58,18 @@ Programs that take arguments of their own, such as --help:
 """
 
 CHECKED = ("lint", "types", "js")
-TESTED = ("unit", "pyodide", "pyodide-oldest", "pyodide-next", "compiled", "signaling", "tabs", "firefox")
-IN_ALL = ("pyodide-oldest", "pyodide-next", "firefox")
+TESTED = (
+    "unit",
+    "pyodide",
+    "pyodide-oldest",
+    "pyodide-next",
+    "compiled",
+    "signaling",
+    "tabs",
+    "firefox",
+    "network",
+)
+IN_ALL = ("pyodide-oldest", "pyodide-next", "firefox", "network")
 """Suites that run when they or all are asked for."""
 PROGRAMS = {
     "scenarios": "tests.scenarios.command",
@@ -232,11 +243,11 @@ def set_up(plan: Plan) -> Path:
         needs.append(setup.install_glue_tools)
     if set(TESTED) & set(plan.suites) - {"unit", "signaling"}:
         needs.append(setup.pyodide_dist)
-    if {*setup.PYODIDE_VERSIONS, "tabs"} & set(plan.suites):
+    if {*setup.PYODIDE_VERSIONS, "tabs", "firefox", "network"} & set(plan.suites):
         needs.append(setup.ensure_chromium)
     if "compiled" in plan.suites:
         needs += [_or_none(native_wheel), _or_none(pyodide_wheel)]
-    if "signaling" in plan.suites:
+    if {"signaling", "tabs", "firefox", "network"} & set(plan.suites):
         needs += [setup.signaling_dir, signaling_packages]
     if "firefox" in plan.suites:
         needs += [setup.ensure_firefox, setup.puppeteer_dir]

@@ -23,6 +23,7 @@ PYTEST_PATHS = {
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
+    "network": ["tests/network"],
 }
 ONE_BY_ONE = ("compiled", "firefox")
 """Suites that measure, or whose browser is slow enough alone."""
@@ -107,6 +108,11 @@ def puppeteer_dir() -> Path:
 def signaling_dir() -> Path:
     """Return a directory with signalling servers, got from npm if they are not there yet."""
     return _npm_dir("signaling", "signalling servers")
+
+
+def peers_dir() -> Path:
+    """Return a directory with what rooms are measured beside, got from npm if it is not there yet."""
+    return _npm_dir("benchmarks", "Yjs and y-webrtc")
 
 
 def _npm_dir(suite: str, title: str) -> Path:

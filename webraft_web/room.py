@@ -14,13 +14,14 @@ from webraft_web.site.page import Page
 
 if TYPE_CHECKING:
     from webraft_web.transports.signaling.base import Strategy  # which a room of one browser does without
+    from webraft_web.transports.webrtc.by_hand import CopyAndPaste
 
 
 async def join_room(
     name: str,
     *,
     initial: Any = None,
-    signaling: Sequence[str | Strategy] = (),
+    signaling: Sequence[str | Strategy | CopyAndPaste] = (),
     secret: str | None = None,
     ice_servers: Sequence[Mapping[str, Any]] | None = None,
     voters: int = 5,
@@ -40,7 +41,8 @@ async def join_room(
         initial: The document of a room that does not exist yet, None for `{}`;
             ignored if the room exists.
         signaling: Where browsers find each other: URLs of servers, such as "wss://…" for one of
-            y-webrtc's protocol, or strategies of your own. They learn neither name nor contents.
+            y-webrtc's protocol, strategies of your own, or `CopyAndPaste()`, which does without a
+            server. They learn neither name nor contents.
             None for a room of this browser alone.
         secret: What browsers prove to one another, from `new_secret()`; "public" for a room that is
             open to whoever knows its name. By default what the invitation says that the page was opened by.

@@ -59,6 +59,7 @@ class Correspondence:
         changed: Called when role, term, leader or cluster may have changed.
         close_link: Called with an address that was left, once its link is needed no more.
         invited_to: The only cluster that may add this server while it has none, "" for any.
+        refuse: Breaks with an address that sent what it must not; by default that is reported.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Correspondence:
         close_link: Callable[[str], None],
         *,
         invited_to: str = "",
+        refuse: Callable[[str, RemoteProtocolError], None] | None = None,
     ) -> None:
         self.server: Server
         self._leading = Leading(clock, self._let_go)
@@ -79,7 +81,8 @@ class Correspondence:
         self._changed = changed
         self._close_link = close_link
         self._invited_to = invited_to
-        self._timer = clock.timer(self._on_timer)
+        self._refuse = refuse or (lambda _, error: report(error))
+        self._timer = clock.timer(self._work)
         self._inbox: deque[tuple[str, Any]] = deque()
         self._urgent: deque[tuple[str, Any]] = deque()
         """What is read before the rest: else it waits behind entries, and a live leader seems silent."""
@@ -176,6 +179,9 @@ class Correspondence:
     def report(self, error: WebraftError) -> None:
         self._report(error)
 
+    def rejected(self, message: Message, error: RemoteProtocolError) -> None:
+        self._refuse(address_of(message.sender), error)
+
     def changed(self) -> None:
         """Greet anew if there is news, and go on with duties that had to wait."""
         server = self.server
@@ -196,9 +202,6 @@ class Correspondence:
         if not self._is_scheduled:
             self._is_scheduled = True
             self._clock.call_soon(self._work)
-
-    def _on_timer(self) -> None:
-        self._work()
 
     def _work(self) -> None:
         """Handle what arrived, then do what is due."""
@@ -229,7 +232,7 @@ class Correspondence:
             try:
                 self._handle(address, payload, messages)
             except RemoteProtocolError as error:
-                self._report(error)
+                self._refuse(address, error)
             size += PAYLOAD_OVERHEAD + sum(map(_size, messages[before:]))
         self.server.receive(messages)
 

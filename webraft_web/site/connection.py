@@ -140,7 +140,7 @@ class Connection:
             last_applied=self._copy.applied_index,
             tabs=[] if self._is_over else self._known_tabs,
             is_durable=self._options.is_durable,
-            links={} if self._runner is None else self._runner.links,
+            links=None if self._runner is None else self._runner.links,
         )
 
     async def release(self) -> None:

@@ -14,7 +14,13 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import Committed, EntryKind
-from webraft_web.core.errors import NotLeaderError, OverloadedError, StorageError, WebraftError
+from webraft_web.core.errors import (
+    NotLeaderError,
+    OverloadedError,
+    RemoteProtocolError,
+    StorageError,
+    WebraftError,
+)
 from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
@@ -115,7 +121,7 @@ class Runner:
         self._leaving: Leaving | None = None
         self._is_looking = False
         self._found_timer = platform.clock.timer(self._on_nobody_found)
-        self._feeder = Feeder(platform.clock, copy, run, known_tabs, post)
+        self._feeder = Feeder(platform.clock, copy, run, known_tabs, post, lambda: self.links)
         self._machine = RoomMachine(copy, self._fail)
         self._timeouts = RoomTimeouts(platform.random_id())
         self._time = OwnTime(platform.clock, self._timeouts.heartbeat_interval_ms, on_stall=self._show_life)
@@ -126,6 +132,7 @@ class Runner:
             self._on_changed,
             _ignore,
             invited_to=options.invited_to,
+            refuse=self._refuse,
         )
 
     # -- beginning -----------------------------------------------------------------------
@@ -161,7 +168,8 @@ class Runner:
             store.close()
             return
         store.on_closed = self._fail
-        storage = JournalStorage(store, runner=self._tab)
+        # Other browsers count on what this one has told them that it holds, also after a power cut (rule 13).
+        storage = JournalStorage(store, runner=self._tab, strict=self._options.open_network is not None)
         self._storage = storage
         storage.take_over(partial(self._on_taken_over, storage))
 
@@ -306,6 +314,10 @@ class Runner:
     def _write(self, address: str, payload: Any) -> None:
         if self._neighbours is not None:
             self._neighbours.write(address, payload)
+
+    def _refuse(self, address: str, error: RemoteProtocolError) -> None:
+        if self._neighbours is not None:
+            self._neighbours.refuse(address, error)
 
     def _show_life(self) -> None:
         if self._server is not None:

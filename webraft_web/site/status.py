@@ -15,7 +15,7 @@ def room_status(
     last_applied: int,
     tabs: list[str],
     is_durable: bool,
-    links: dict[str, Any],
+    links: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Describe the room as the tab `tab` sees it.
 
@@ -26,7 +26,7 @@ def room_status(
         last_applied: The last entry applied here.
         tabs: The ids of this browser's tabs in the room.
         is_durable: Whether the room is kept in IndexedDB.
-        links: What the tab that runs the server knows of its connections to other browsers.
+        links: What this tab itself knows of connections to other browsers, None if another tab has them.
     """
     is_runner_here = runner == tab and beat is not None
     return {
@@ -43,5 +43,5 @@ def room_status(
         "missing": list(beat.missing) if beat else [],
         "tabs": list(tabs),
         "storage": "indexeddb" if is_durable else "memory",
-        "links": links,
+        "links": links if links is not None else dict(beat.links) if beat else {},
     }

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.site.rooms import Writer, append, check, settle
 from webraft_web.core.errors import ClusterConflictError, ConfigError, OutcomeUnknownError
+from webraft_web.server import leading
 from webraft_web.testing import run
 from webraft_web.testing.internet import Internet
 from webraft_web.testing.tabs import Browser
@@ -75,6 +76,36 @@ def test_a_second_browser_is_added_and_shares_the_document():
         assert await one.read() == ["first", "second"]
         assert {one.status()["role"], two.status()["role"]} == {"leader", "follower"}
         assert list(one.status()["links"]) == [two.status()["address"]]
+
+    run(scenario())
+
+
+def test_every_tab_knows_of_the_one_link_to_each_other_browser():
+    """Two tabs in each of three browsers: there are three links, however many tabs look."""
+
+    async def scenario():
+        world, _, docs = await open_together(3, tabs=2)
+        await settle(2)
+        addresses = {doc.status()["address"] for doc in docs}
+        for doc in docs:
+            assert set(doc.status()["links"]) == addresses - {doc.status()["address"]}
+        assert world.internet.link_count == 3
+
+    run(scenario())
+
+
+def test_a_room_across_browsers_waits_for_the_disk_and_one_of_a_single_browser_does_not():
+    """Rule 13: what others count on survives a power cut, too."""
+
+    async def scenario():
+        world, _, docs = await open_together(2)
+        await docs[1].patch(append(1))
+        alone = Browser(9)
+        doc = await alone.open_tab().join_room("room", initial=[])
+        await doc.patch(append(1))
+        for browser in world.browsers:
+            assert browser.journals["room"].relaxed == 0
+        assert alone.journals["room"].relaxed == len(alone.journals["room"].records)
 
     run(scenario())
 
@@ -269,6 +300,31 @@ def test_leaving_in_order_hands_over_and_shrinks_the_cluster(count, who, tab):
         _, again = await world.join(number)
         await until(lambda: len(voters(again)) == count)
         assert await again.read() == ["before", "after"]
+
+    run(scenario())
+
+
+def test_browsers_that_never_come_back_are_forgotten_where_there_are_many(monkeypatch):
+    """The longest silent without a vote goes when another one comes; back after all, it is a new server."""
+    monkeypatch.setattr(leading, "MANY_MEMBERS", 3)
+
+    async def scenario():
+        world = World(5)
+        _, one = await world.join(0, voters=2)
+        _, two = await world.join(1, voters=2)
+        for number in (2, 3):
+            await world.join(number, voters=2)
+            await until(lambda number=number: len(one.status()["members"]) == number + 1)
+            world.browsers[number].kill()
+            await settle(1)
+        await one.patch(append("meanwhile"))
+        await settle(70)
+        _, last = await world.join(4, voters=2)
+        await until(lambda: len(one.status()["members"]) == 3)
+        assert set(one.status()["members"]) == {doc.status()["address"] for doc in (one, two, last)}
+        _, back = await world.join(2, voters=2)
+        await until(lambda: back.status()["address"] in one.status()["members"])
+        assert await back.read() == ["meanwhile"]
 
     run(scenario())
 

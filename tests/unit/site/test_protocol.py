@@ -22,6 +22,7 @@ BEAT = protocol.Beat(
     members={"a": "voter", "b": "non_voting"},
     missing=["b"],
     tabs=["t1", "t2"],
+    links={"b": {"rtt_ms": 0.4, "local": "host"}},
 )
 TEXTS = [
     protocol.Hello("", 0),

@@ -15,6 +15,7 @@ from webraft_web.transports.keys import derive_keys
 from webraft_web.transports.signaling.base import Strategy
 from webraft_web.transports.signaling.meeting import Meeting
 from webraft_web.transports.signaling.strategies import strategy_for
+from webraft_web.transports.webrtc.by_hand import CopyAndPaste
 from webraft_web.transports.webrtc.link import Link
 from webraft_web.transports.webrtc.mesh import Mesh
 
@@ -27,7 +28,7 @@ class OpenMesh(Protocol):
         room: str,
         secret: str,
         *,
-        signaling: Iterable[str | Strategy],
+        signaling: Iterable[str | Strategy | CopyAndPaste],
         ice_servers: Iterable[Mapping[str, Any]],
         claim: Callable[[], str],
         on_link: Callable[[Link], None],
@@ -40,7 +41,7 @@ def open_page_mesh(
     room: str,
     secret: str,
     *,
-    signaling: Iterable[str | Strategy],
+    signaling: Iterable[str | Strategy | CopyAndPaste],
     ice_servers: Iterable[Mapping[str, Any]],
     claim: Callable[[], str],
     on_link: Callable[[Link], None],
@@ -52,7 +53,7 @@ def open_page_mesh(
     Args:
         room: Its name.
         secret: Of those who belong to it; see `transports.keys.derive_keys`.
-        signaling: Servers to meet at; see `strategy_for`. Without any, pages meet by pasting alone.
+        signaling: Servers to meet at, see `strategy_for`, or `CopyAndPaste`.
         ice_servers: See `BrowserPeerConnections`.
         claim: See `Mesh`, as for the two callbacks.
         on_link: Gets each link.
@@ -65,14 +66,16 @@ def open_page_mesh(
     """
     connections = BrowserPeerConnections(ice_servers, relay_only=relay_only)
     clock = _browser.shared_clock()
+    servers = list(signaling)
     chance = random.Random(secrets.randbits(64))  # noqa: S311 - it only spreads announcements
-    strategies = [strategy_for(server, clock, chance) for server in signaling]
+    by_hand = [one for one in servers if isinstance(one, CopyAndPaste)]
+    strategies = [strategy_for(one, clock, chance) for one in servers if not isinstance(one, CopyAndPaste)]
 
     async def open_mesh() -> Mesh:
         keys = await derive_keys(secret, room)
         page = secrets.token_hex(16)
         open_meeting = partial(Meeting, strategies, keys, page, clock, chance, on_state=lambda: None)
-        return Mesh(
+        mesh = Mesh(
             open_meeting if strategies else None,
             keys,
             page,
@@ -82,5 +85,8 @@ def open_page_mesh(
             on_link=on_link,
             on_error=on_error,
         )
+        for one in by_hand:
+            one.attach(mesh)
+        return mesh
 
     return open_mesh()
