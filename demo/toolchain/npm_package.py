@@ -1,4 +1,4 @@
-"""The npm package for JavaScript pages: the modules of `js_glue`, with the wheels that they load beside them."""
+"""The npm package for JavaScript pages: the modules of `js_glue`, with the wheels that they load."""
 
 from __future__ import annotations
 

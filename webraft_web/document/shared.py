@@ -120,7 +120,7 @@ class SharedDocument:
 
     @property
     def version(self) -> int:
-        """A number that differs whenever `state` does: as long as it stays, there is no need to look again."""
+        """A number that differs whenever `state` does, so that nobody has to look in vain."""
         return self._copied_at if self._is_closed else self._client.changes
 
     def get(self, pointer: str, default: Any = None) -> Any:
