@@ -23,7 +23,7 @@ import { BadArgumentError, ConfigError, LocalProtocolError, makeError } from "./
  */
 let python;
 
-/** @type {Promise<void> | undefined} */
+/** @type {Promise<any> | undefined} */
 let loading;
 
 /**
@@ -31,7 +31,7 @@ let loading;
  * If it fails, the next call tries again.
  *
  * @param {LoadOptions} [options]
- * @returns {Promise<void>}
+ * @returns {Promise<any>} Pyodide, for pages with Python of their own.
  */
 export function load(options = {}) {
   loading ??= start(options).catch((error) => {
@@ -46,14 +46,15 @@ async function start(options) {
   const pyodide = /** @type {any} */ (await (options.pyodide ?? loadPyodide(options.indexURL)));
   if (!has(pyodide, "webraft_web")) await install(pyodide, options.wheels ?? (await ownWheels()));
   const [border, raft] = ["border", "raft"].map((name) => pyodide.pyimport(`webraft_web.javascript.${name}`));
-  border.connect({ makeError, call, offer, answer, change, write });
-  const { read, call: callPython, begin, begin_update, listen, unlisten, emit } = border;
+  border.connect({ makeError, call, offer, answer, change, write, watch });
+  const { read, call: callPython, begin, begin_update, listen, unlisten, emit, kept_or_broken } = border;
   const { create_raft, create_emitter, create_node, create_handlers, got_data, each_node, timeout } = raft;
   python = {
     package: pyodide.pyimport("webraft_web"),
-    ...{ read, call: callPython, begin, begin_update, listen, unlisten, emit },
+    ...{ read, call: callPython, begin, begin_update, listen, unlisten, emit, kept_or_broken },
     ...{ create_raft, create_emitter, create_node, create_handlers, got_data, each_node, timeout },
   };
+  return pyodide;
 }
 
 /** @param {string | undefined} indexURL */
@@ -245,47 +246,74 @@ function describe(value) {
 
 // What Python calls
 
+/** @typedef {{promise: PromiseLike<any>}} Held A promise in a box: one that was returned by itself, Pyodide would await. */
+
 /**
- * Call a handler.
+ * Call a function of the application's.
  *
  * @param {Function} handler
- * @param {unknown} owner Its `this`.
+ * @param {WeakRef<object>} owner Its `this`.
  * @param {string} text Its arguments.
  * @param {unknown[]} more Further ones, which are no values.
  */
-function call(handler, owner, text, ...more) {
-  return handler.call(owner, ...JSON.parse(text), ...more);
+function apply(handler, owner, text, ...more) {
+  return handler.call(owner.deref(), ...JSON.parse(text), ...more);
+}
+
+/**
+ * Put a promise into its box.
+ *
+ * @param {PromiseLike<any>} promise
+ * @returns {Held}
+ */
+function hold(promise) {
+  promise.then(undefined, () => {}); // Python looks a turn later, and tells what is wrong
+  return { promise };
+}
+
+/** @param {any} value What an application's function returned. */
+function held(value) {
+  return typeof value?.then === "function" ? hold(value) : undefined;
+}
+
+/**
+ * Call a handler.
+ *
+ * @param {Parameters<typeof apply>} args
+ */
+function call(...args) {
+  return held(apply(...args));
 }
 
 /**
  * Call a handler that finishes by `done`: return the text of what it gave to that, or a promise of it.
  *
  * @param {Function} handler
- * @param {unknown} owner
+ * @param {WeakRef<object>} owner
  * @param {string} text
- * @returns {string | Promise<string>}
+ * @returns {string | Held}
  */
 function offer(handler, owner, text) {
   /** @type {unknown[] | undefined} */
   let answered;
-  let told = () => {};
+  let finish = () => {};
   const done = (/** @type {unknown[]} */ ...answer) => {
     answered ??= answer;
-    told();
+    finish();
   };
   /** @type {unknown} */
   let returned;
   try {
-    returned = call(handler, owner, text, done);
+    returned = apply(handler, owner, text, done);
   } catch (error) {
-    if (!answered) throw error; // after `done`, it counts for nothing
+    if (!answered) throw error; // after `done` it counts for nothing, nor does a rejection below
   }
-  if (answered) return answerText(answered);
-  return new Promise((resolve, reject) => {
-    const answerNow = () => answerText(answered ?? []);
-    told = () => resolve(Promise.resolve().then(answerNow));
+  const answer = new Promise((resolve, reject) => {
+    finish = () => resolve(answered);
+    if (answered) finish();
     Promise.resolve(returned).catch(reject);
   });
+  return answered ? answerText(answered) : hold(answer.then(answerText));
 }
 
 /**
@@ -298,15 +326,13 @@ function answerText(answer) {
 }
 
 /**
- * Call an async handler that takes no `done`, and return the text of what it returns.
+ * Call an async handler that takes no `done`: return a promise of the text of what it returns.
  *
- * @param {Function} handler
- * @param {unknown} owner
- * @param {string} text
- * @returns {Promise<string>}
+ * @param {Parameters<typeof apply>} args
+ * @returns {Held}
  */
-async function answer(handler, owner, text) {
-  return JSON.stringify(plain(await call(handler, owner, text)));
+function answer(...args) {
+  return hold(apply(...args).then((/** @type {unknown} */ value) => JSON.stringify(plain(value))));
 }
 
 /**
@@ -325,13 +351,12 @@ function plain(value) {
  *
  * @param {(state: any) => any} change
  * @param {string} text A copy of the document.
- * @returns {string | Promise<any>} The new document; a promise is refused in Python.
+ * @returns {string | Held} The text of the new document; a promise is refused in Python.
  */
 function change(change, text) {
   const copy = JSON.parse(text);
   const state = change(copy);
-  if (typeof state?.then === "function") return Promise.resolve(state).catch(() => {});
-  return toText(state ?? copy);
+  return held(state) ?? toText(state ?? copy);
 }
 
 /**
@@ -341,5 +366,19 @@ function change(change, text) {
  * @param {string} text
  */
 function write(node, text) {
-  return node.write(JSON.parse(text));
+  return held(node.write(JSON.parse(text)));
+}
+
+/**
+ * Tell Python what comes of a promise.
+ *
+ * @param {Held} held
+ * @param {number} number By which Python knows it.
+ */
+function watch({ promise }, number) {
+  const { kept_or_broken } = loaded("a promise");
+  promise.then(
+    (value) => kept_or_broken(number, typeof value === "string" ? value : undefined),
+    (error) => kept_or_broken(number, undefined, error instanceof Error ? error : new Error(String(error))),
+  );
 }

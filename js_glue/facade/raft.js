@@ -102,7 +102,9 @@ export function listen(emitter, event, handler, once) {
   const isFunction = typeof handler === "function";
   const isAsync = isFunction && Object.prototype.toString.call(handler) === "[object AsyncFunction]";
   const most = isFunction ? accepts(handler) : undefined;
-  let end = told(loaded("listen").listen(halfOf(emitter), event, handler, emitter, most, isAsync, once));
+  // Weak, or an emitter that nobody holds any more would hold itself, by way of Python.
+  const owner = new WeakRef(emitter);
+  let end = told(loaded("listen").listen(halfOf(emitter), event, handler, owner, most, isAsync, once));
   return () => {
     end?.();
     end?.destroy();

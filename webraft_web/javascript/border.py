@@ -13,6 +13,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from itertools import count
 from typing import Any, Final, ParamSpec, TypeVar
 
 from webraft_web._browser import is_js_error
@@ -29,6 +30,8 @@ _PLAIN: Final = (str, int, float, bool, list, dict, type(None))
 
 _js_page: Any = None
 _tasks: set[asyncio.Future[Any]] = set()  # which an event loop holds weakly
+_numbers = count(1)
+_promised: dict[int, asyncio.Future[Any]] = {}
 
 
 def connect(js_page: Any) -> None:
@@ -111,7 +114,7 @@ def begin_update(document: Any, js_function: Any, options: str, js_settle: Any) 
 
     def change(copy: Any) -> Any:
         answer = _js_page.change(js_function, encode(copy))
-        return read_text(answer) if isinstance(answer, str) else answer
+        return read_text(answer) if isinstance(answer, str) else kept(answer)  # which is refused
 
     start(document.update(change if callable(js_function) else js_function, **read_text(options)), js_settle)
 
@@ -132,6 +135,33 @@ def start(awaitable: Awaitable[Any], js_settle: Any) -> None:
     task.add_done_callback(over)
 
 
+async def kept(js_held: Any) -> Any:
+    """Wait for a promise, which the page wraps: else Pyodide would wait for it, and never let go of one unkept."""
+    number = next(_numbers)
+    _promised[number] = future = asyncio.get_running_loop().create_future()
+    try:
+        _js_page.watch(js_held, number)
+        return await future
+    finally:
+        del _promised[number]
+
+
+def kept_or_broken(number: int, value: Any = None, js_error: Any = None) -> None:
+    """Take what came of a promise, if somebody still waits."""
+    future = _promised.get(number)
+    if future is None or future.done():
+        return
+    if js_error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(js_error)
+
+
+def kept_later(js_held: Any) -> Awaitable[Any] | None:
+    """Return what waits for a promise, if JavaScript returned one."""
+    return None if js_held is None else kept(js_held)
+
+
 # Events
 
 
@@ -140,7 +170,7 @@ class Handler:
 
     Args:
         js_function: What to call.
-        js_owner: Its `this`.
+        js_owner: Its `this`, in a WeakRef.
         most: How many arguments it takes, None for any number.
     """
 
@@ -155,7 +185,7 @@ class Handler:
     def __call__(self, *arguments: Any) -> Any:
         if arguments and callable(arguments[-1]):
             return self._call_with_done(*arguments)
-        return self._call(_js_page.call, *arguments)
+        return kept_later(self._call(_js_page.call, *arguments))
 
     def _call(self, js_call: Any, *arguments: Any) -> Any:
         if arguments and isinstance(arguments[0], BaseException):
@@ -185,11 +215,11 @@ class AsyncHandler(Handler):
     """An async function of JavaScript's that takes no `done`: what it returns is the answer."""
 
     async def __call__(self, *arguments: Any) -> Any:
-        return decode(await self._call(_js_page.answer, *arguments))
+        return decode(await kept(self._call(_js_page.answer, *arguments)))
 
 
-async def _answer_later(js_answer: Awaitable[str], done: Callable[..., None]) -> None:
-    done(*decode(await js_answer))
+async def _answer_later(js_answer: Any, done: Callable[..., None]) -> None:
+    done(*decode(await kept(js_answer)))
 
 
 @answering

@@ -16,7 +16,7 @@ from typing import Any
 import webraft_web
 from webraft_web.emitter import Emitter
 from webraft_web.interface import RaftInterface
-from webraft_web.javascript.border import answering, js_page, read_text, to_result
+from webraft_web.javascript.border import answering, js_page, kept_later, read_text, to_result
 from webraft_web.json_text import encode
 from webraft_web.node_instance import NodeInstance
 from webraft_web.nodes import deliver
@@ -85,7 +85,7 @@ class PageNode(NodeInstance):
         self.js_node = js_node
 
     def write(self, payload: Any) -> Any:
-        return js_page().write(self.js_node, encode(payload))
+        return kept_later(js_page().write(self.js_node, encode(payload)))
 
     def close(self) -> None:
         js_node, self.js_node = self.js_node, None

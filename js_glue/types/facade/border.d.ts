@@ -3,9 +3,9 @@
  * If it fails, the next call tries again.
  *
  * @param {LoadOptions} [options]
- * @returns {Promise<void>}
+ * @returns {Promise<any>} Pyodide, for pages with Python of their own.
  */
-export function load(options?: LoadOptions): Promise<void>;
+export function load(options?: LoadOptions): Promise<any>;
 /**
  * Return Python's functions.
  *
@@ -60,6 +60,12 @@ export function settled(start: (settle: (error: Error | undefined, result: any) 
  * @returns {string}
  */
 export function toText(value: unknown): string;
+/**
+ * A promise in a box: one that was returned by itself, Pyodide would await.
+ */
+export type Held = {
+    promise: PromiseLike<any>;
+};
 export type LoadOptions = {
     /**
      * The directory that Pyodide lies in. Without it, and without `pyodide`, the

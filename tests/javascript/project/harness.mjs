@@ -1,5 +1,5 @@
 // @ts-check
-// Runs promises in order, in one Pyodide: `node run.mjs MODULE…` prints a line of JSON for each.
+// Keeps promises: each is tried in turn, in one Pyodide, and told as a line of JSON.
 
 import { endAll } from "./servers.mjs";
 
@@ -7,6 +7,9 @@ const DEADLINE_MS = 60_000;
 
 /** @type {[string, () => unknown][]} */
 const promises = [];
+
+/** @type {[string, () => unknown][]} */
+const earlyOnes = [];
 
 /**
  * Name what a test shows, and how.
@@ -18,8 +21,25 @@ export function promise(name, check) {
   promises.push([name, check]);
 }
 
-/** Try all; returns whether they hold. */
-export async function runAll() {
+/**
+ * Name what has to hold before Python is there.
+ *
+ * @param {string} name
+ * @param {() => unknown} check
+ */
+export function beforeLoad(name, check) {
+  earlyOnes.push([name, check]);
+}
+
+/** Try all of them. @param {() => Promise<unknown>} load Brings Python. */
+export async function runAll(load) {
+  await run(earlyOnes);
+  await load();
+  await run(promises);
+}
+
+/** @param {[string, () => unknown][]} promises */
+async function run(promises) {
   for (const [name, check] of promises) {
     const failure = await outcomeOf(check);
     await endAll();
