@@ -184,6 +184,10 @@ class Listeners:
             task.cancel()
         return tasks
 
+    def clear(self) -> None:
+        """Let nobody listen any more; nobody is told."""
+        self._listeners = dict.fromkeys(self._listeners, ())
+
     def _changed(self) -> None:
         if self.on_changed is not None:
             self.on_changed()

@@ -51,7 +51,7 @@ def download_wheels(requirements: Path) -> list[Path]:
 
 def wheels_dir() -> Path:
     """Return a directory to serve at `/wheels/`: three wheels and their `index.json`."""
-    wheels = [*reversed(download_wheels(PAGE_REQUIREMENTS)), build_wheel()]
+    wheels = wheels_in_order()
     directory = CACHE / "wheels"
     stamp = digest(wheels)
     if not is_fresh(directory, stamp):
@@ -62,6 +62,11 @@ def wheels_dir() -> Path:
         (directory / "index.json").write_text(json.dumps(urls, indent=2), encoding="utf-8")
         finish(directory, stamp)
     return directory
+
+
+def wheels_in_order() -> list[Path]:
+    """Return the three wheels, each after those that it depends on."""
+    return [*reversed(download_wheels(PAGE_REQUIREMENTS)), build_wheel()]
 
 
 def _sources() -> list[Path]:

@@ -6,7 +6,7 @@ gets into the page, and how long proxies live; each of the others wraps one
 module of `js_glue/src`.
 """
 
-from webraft_web._browser.border import IN_PYODIDE
+from webraft_web._browser.border import IN_PYODIDE, is_js_error
 from webraft_web._browser.broadcast_channel import BrowserChannel
 from webraft_web._browser.fetching import fetch_text
 from webraft_web._browser.journal import BrowserJournal
@@ -29,5 +29,6 @@ __all__ = [
     "derive_bytes",
     "derive_sealer",
     "fetch_text",
+    "is_js_error",
     "shared_clock",
 ]

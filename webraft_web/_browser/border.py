@@ -74,3 +74,10 @@ def run_logged(callback: Callable[..., None], *args: Any) -> None:
         callback(*args)
     except Exception:
         _logger.exception("a callback from the browser failed")
+
+
+def is_js_error(error: object) -> bool:
+    """Tell whether an exception is an Error of JavaScript's."""
+    from pyodide.ffi import JsException  # noqa: PLC0415 - exists in Pyodide alone
+
+    return isinstance(error, JsException)

@@ -118,6 +118,11 @@ class SharedDocument:
             self._copy = self._client.copy_document()
         return self._copy
 
+    @property
+    def version(self) -> int:
+        """A number that differs whenever `state` does, so that nobody has to look in vain."""
+        return self._copied_at if self._is_closed else self._client.changes
+
     def get(self, pointer: str, default: Any = None) -> Any:
         """Return a copy of the part that a JSON Pointer refers to, or `default` if there is none.
 

@@ -1,0 +1,35 @@
+// @ts-check
+/**
+ * Raft consensus in the browser, for pages in JavaScript: `joinRoom` shares a document between tabs and
+ * browsers; `RaftInterface` and `NodeInstance` are webraft's API.
+ *
+ * All of it is the Python package `webraft_web` in Pyodide, which `load` starts: names and conversions are
+ * what these modules add. They need no bundler.
+ */
+
+export { load } from "./facade/border.js";
+export { SharedDocument, deleteRoom, exportRoom, joinRoom, listRooms, newSecret } from "./facade/document.js";
+export {
+  AuthenticationError,
+  BadArgumentError,
+  ClusterConflictError,
+  ConfigError,
+  FencedError,
+  LocalProtocolError,
+  NotLeaderError,
+  OutcomeUnknownError,
+  OverloadedError,
+  PatchConflictError,
+  RemoteProtocolError,
+  StorageError,
+  TransportError,
+  WebraftError,
+} from "./facade/errors.js";
+export {
+  BroadcastChannelNode,
+  Emitter,
+  LocalStorageHandlers,
+  NodeInstance,
+  RaftInterface,
+  WebRTCNode,
+} from "./facade/raft.js";
