@@ -54,6 +54,7 @@ class RunnerOptions(NamedTuple):
         open_network: Finds other browsers; None for a room of this browser alone.
         invited_to: The cluster that a link invited to, "" for any: whoever is invited never founds one.
         secret: Of those who belong to the room, for links that invite to it.
+        may_found: Whether to begin the room where nobody else is found who holds it.
     """
 
     room: str
@@ -63,6 +64,7 @@ class RunnerOptions(NamedTuple):
     open_network: OpenNetwork | None = None
     invited_to: str = ""
     secret: str | None = None
+    may_found: bool = True
 
 
 class Runner:
@@ -289,7 +291,8 @@ class Runner:
                 on_error=self._on_error,
             )
         was_looking = self._is_looking
-        self._is_looking = server.identity.cluster_id is None and not self._options.invited_to
+        may_found = self._options.may_found and not self._options.invited_to
+        self._is_looking = server.identity.cluster_id is None and may_found
         if self._is_looking and not was_looking:
             self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
 
