@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import string
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -21,16 +22,12 @@ from webraft_web.storage.journal import JournalStore
 from webraft_web.storage.sqlite import SQLiteJournal, delete_file, dump_file, room_in, sqlite_error
 
 SUFFIX: Final = ".sqlite3"
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+_PLAIN: Final = frozenset(string.ascii_letters + string.digits + "-_")
 _MAX_FILE_NAME: Final = 160
 
 
 def file_name(room: str) -> str:
-    """Return the name of a room's file, one for each room wherever files are kept.
-
-    Capitals are spelled out, for some systems do not tell them apart, and so is
-    whatever else could mean something to one of them.
-    """
+    """Return the name of a room's file; what could mean something to a file system is spelled out."""
     name = "".join(
         sign if sign in _PLAIN else "".join(f"%{byte:02x}" for byte in sign.encode()) for sign in room
     )
