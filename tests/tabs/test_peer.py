@@ -1,4 +1,4 @@
-"""Always-on members beside browsers: rooms that outlive every browser, WebRTC between Chromium and CPython."""
+"""Always-on members beside browsers, linked by WebRTC with Chromium: rooms outlive every browser."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def street(site: str, tmp_path: Path) -> Iterator[Street]:
 
 
 def test_a_room_outlives_its_browsers_in_an_always_on_member(street) -> None:
-    """It founds nothing, votes, goes on alone when the browser is closed, and hands the document to the next."""
+    """It founds nothing, votes, goes on alone when the browser is gone, and tells the next one everything."""
     peer = street.peer()
     peer.wait_for("signalling server")
     ann = street.open(street.browser("ann"))

@@ -77,6 +77,7 @@ class Process:
             voters=voters,
             invitation=invitation,
             may_found=may_found,
+            is_always_on=True,
         )
 
     async def say_goodbye(self) -> None:

@@ -76,6 +76,7 @@ class Page:
         storage: str = "indexeddb",
         invitation: Invitation | None = None,
         may_found: bool = True,
+        is_always_on: bool = False,
     ) -> Connection:
         """Begin to join a room, and return the connection, which has one handle more to be released.
 
@@ -89,6 +90,7 @@ class Page:
             storage: See there.
             invitation: What a link says about the room, if it is not the page's own.
             may_found: Whether to begin the room where nobody else is found who holds it.
+            is_always_on: Whether this page stays when others go, and so had better lead.
         """
         _check_name(name)
         genesis = genesis_command({} if initial is None else initial)
@@ -100,7 +102,18 @@ class Page:
         self._check_platform(storage)
         joined = self._rooms.get(name)
         if joined is None:
-            joined = self._connect(name, genesis, options, invitation.cluster, may_found=may_found)
+            runner_options = RunnerOptions(
+                name,
+                genesis,
+                is_durable=storage == "indexeddb",
+                max_voters=voters,
+                open_network=open_network(name, options.network, self._open_mesh),
+                invited_to=invitation.cluster if signaling else "",
+                secret=secret,
+                may_found=may_found,
+                is_always_on=is_always_on,
+            )
+            joined = self._connect(options, runner_options)
         elif joined.options != options:
             known = joined.options
             raise ConfigError(
@@ -174,9 +187,9 @@ class Page:
             if is_empty:
                 return
 
-    def _connect(
-        self, name: str, genesis: str, options: _Options, invited_to: str, *, may_found: bool
-    ) -> _Joined:
+    def _connect(self, options: _Options, runner_options: RunnerOptions) -> _Joined:
+        name = runner_options.room
+
         def on_over() -> None:
             # A successor may have its place already.
             if self._rooms.get(name) is joined:
@@ -184,16 +197,7 @@ class Page:
 
         connection = Connection(
             self._platform,
-            RunnerOptions(
-                name,
-                genesis,
-                is_durable=options.storage == "indexeddb",
-                max_voters=options.voters,
-                open_network=open_network(name, options.network, self._open_mesh),
-                invited_to=invited_to if options.network.signaling else "",
-                secret=options.network.secret,
-                may_found=may_found,
-            ),
+            runner_options,
             on_over=on_over,
             delete_room=partial(self._delete, name, storage=options.storage),
         )

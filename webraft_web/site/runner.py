@@ -55,6 +55,7 @@ class RunnerOptions(NamedTuple):
         invited_to: The cluster that a link invited to, "" for any: whoever is invited never founds one.
         secret: Of those who belong to the room, for links that invite to it.
         may_found: Whether to begin the room where nobody else is found who holds it.
+        is_always_on: Whether it stays when others go, and so had better lead.
     """
 
     room: str
@@ -65,6 +66,7 @@ class RunnerOptions(NamedTuple):
     invited_to: str = ""
     secret: str | None = None
     may_found: bool = True
+    is_always_on: bool = False
 
 
 class Runner:
@@ -186,6 +188,8 @@ class Runner:
             self._letters,
             ServerOptions(self._options.max_voters, COMPACT_AFTER),
         )
+        if self._options.is_always_on:
+            self._letters.aspire()
         if stored is not None:
             self._server.resume(stored)
             self._copy.is_old = False
