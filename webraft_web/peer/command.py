@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,8 +46,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _take_part(options: argparse.Namespace) -> int:
-    stopping = asyncio.Event()
-    _on_interrupt(stopping.set)
     process = Process(Path(options.store))
     connection = process.enter(
         options.room,
@@ -62,16 +60,17 @@ async def _take_part(options: argparse.Namespace) -> int:
     _say(f"room {connection.room!r}, kept in {process.platform.path(connection.room)}")
     joining = asyncio.ensure_future(connection.joined())
     report = _Report(process, connection, joining)
-    try:
-        while not stopping.is_set():
-            report.look()
-            if joining.done():
-                joining.result()  # or what is wrong
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), LOOK_EVERY_S)
-    finally:
-        joining.cancel()
-        await process.say_goodbye()
+    with _interruption() as is_interrupted:
+        try:
+            while not is_interrupted.is_set():
+                report.look()
+                if joining.done():
+                    joining.result()  # or what is wrong
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(is_interrupted.wait(), LOOK_EVERY_S)
+        finally:
+            joining.cancel()
+            await process.say_goodbye()
     _say("left; the others go on")
     return 0
 
@@ -141,16 +140,21 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _on_interrupt(stop: Callable[[], None]) -> None:
-    """Call `stop` at the first Ctrl-C or SIGTERM; the second ends the program at once."""
-    loop = asyncio.get_running_loop()
+@contextlib.contextmanager
+def _interruption() -> Iterator[asyncio.Event]:
+    """Note Ctrl-C, or SIGTERM, for as long as the block runs; a second one ends it at once."""
+    loop, is_interrupted = asyncio.get_running_loop(), asyncio.Event()
 
     def interrupted(number: int, _: object) -> None:
         signal.signal(number, signal.default_int_handler)
-        loop.call_soon_threadsafe(stop)
+        loop.call_soon_threadsafe(is_interrupted.set)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupted)
+    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield is_interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _secret(options: argparse.Namespace) -> str | None:
@@ -174,6 +178,7 @@ def _ice_server(text: str) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m webraft_web.peer",
+        allow_abbrev=False,
         description="Take part in a room of browsers as an always-on member, until interrupted: the room "
         "keeps its majority and its document when everybody closes the laptop.",
         epilog=f"The room's secret comes from the link, from --secret-file, or from {SECRET_VARIABLE} in the "

@@ -56,9 +56,9 @@ class Process:
     ) -> Connection:
         """Begin to join a room; see `join_room` of this module."""
         room, invitation = (name, Invitation()) if link is None else read_link(link)
-        if name is None:
-            name = room
-        if name is None or room != name:
+        if room is None:
+            raise ConfigError("which room? It takes a link, or the room's name")
+        if name not in {None, room}:
             raise ConfigError(f"the link invites to room {room!r}, not to {name!r}; give one of the two")
         if not signaling:
             raise ConfigError(
@@ -69,7 +69,7 @@ class Process:
         for server in signaling:
             strategy_for(server, self.platform.clock, Random())  # noqa: S311 - not used at all
         return self.page.enter_room(
-            name,
+            room,
             initial=initial,
             signaling=signaling,
             secret=secret or invitation.secret,

@@ -73,7 +73,7 @@ def test_an_answer_that_comes_after_close_is_not_given(tmp_path):
     """What was under way is written all the same."""
 
     async def main():
-        journal = await opened(tmp_path / "file")
+        journal = await opened(tmp_path / "file", is_alone=True)
         journal.add(1, "text", done=lambda _: pytest.fail("closed by then"))
         journal.close()
         again = await opened(tmp_path / "file", is_alone=True)
