@@ -80,3 +80,45 @@ def test_a_room_outlives_its_browsers_in_an_always_on_member(street) -> None:
     assert peer.end() == 0
     bob.python(ADD.format(times=5))
     assert bob.python("[doc.state['n'], len(doc.status()['members']), errors]") == [30, 1, []]
+
+
+@pytest.mark.long
+def test_nothing_acknowledged_is_lost_when_the_member_is_killed_or_the_browser_vanishes(street) -> None:
+    """The member leads: killed, it is waited for; the browser, which says no goodbye, is not."""
+    browser = street.browser("ann")
+    ann = street.open(browser)
+    peer = street.peer()
+    peer.wait_for("leading · 2 of 2 members vote")
+    adding = ann.start(ADD.format(times=300))
+    for goal in (50, 150):
+        wait_until(lambda goal=goal: ann.python("doc.state['n']") >= goal, "some writes")
+        peer.kill()
+        peer = street.peer()
+    adding.result()
+    assert ann.python("[doc.state['n'], errors]") == [300, []]
+    peer.wait_for("leading · 2 of 2 members vote")
+    browser.kill()
+    peer.wait_for("leading · 1 of 1 members vote")
+    assert street.export() == {"n": 300, "log": []}
+
+
+@pytest.mark.long
+def test_of_two_browsers_and_a_member_any_two_go_on_without_the_third(street) -> None:
+    """Each is killed in its turn, and comes back to vote."""
+    browsers = [street.browser(name) for name in ("ann", "bob")]
+    tabs = [street.open(browser) for browser in browsers]
+    peer = street.peer()
+    peer.wait_for("3 of 3 members vote")
+    peer.kill()
+    for tab in tabs:
+        tab.python(ADD.format(times=5))
+    peer = street.peer()
+    peer.wait_for("3 of 3 members vote")
+    for gone in (0, 1):
+        browsers[gone].kill()
+        tabs[1 - gone].python(ADD.format(times=5))
+        browsers[gone].start()
+        tabs[gone] = street.open(browsers[gone])
+        wait_until(lambda gone=gone: len(tabs[gone].python(VOTERS)) == 3, "who was killed to vote again")
+    assert [tab.python("[(await doc.read())['n'], errors]") for tab in tabs] == [[20, []]] * 2
+    assert peer.end() == 0

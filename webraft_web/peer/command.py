@@ -63,11 +63,11 @@ async def _take_part(options: argparse.Namespace) -> int:
     with _interruption() as is_interrupted:
         try:
             while not is_interrupted.is_set():
-                report.look()
-                if joining.done():
-                    joining.result()  # or what is wrong
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(is_interrupted.wait(), LOOK_EVERY_S)
+                if joining.done():
+                    joining.result()  # or what is wrong
+                report.look()
         finally:
             joining.cancel()
             await process.say_goodbye()
