@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
-from tests.peers import SECRET
+from tests.peers import SECRET, PeerProgram
+from tests.readme import TEXT, python_block
 from tests.tabs.test_webrtc import own_address, signaling_server
 from webraft_web import peer, room
 from webraft_web.core.errors import ConfigError, LocalProtocolError, StorageError
@@ -201,3 +203,30 @@ def test_a_process_has_nothing_of_a_page_but_what_a_room_needs(tmp_path):
         assert told == ["pagehide"]
 
     asyncio.run(main())
+
+
+def test_the_member_and_the_bot_of_the_readme_work_as_shown(signaling, tmp_path, monkeypatch):
+    """The command takes part in a room that somebody begins, and the bot writes into it."""
+    monkeypatch.chdir(tmp_path)
+    here = signaling[0]
+    (command,) = re.findall(r"^WEBRAFT_SECRET=(\S+) python -m webraft_web\.peer (.*)$", TEXT, re.MULTILINE)
+    secret, arguments = command[0], command[1].replace("ws://127.0.0.1:4444", here)
+    bot = python_block("say_goodbye").replace("ws://127.0.0.1:4444", here)
+    names = {"SECRET": secret}
+    exec("\n    ".join(["async def bot():", *bot.splitlines()]), names)
+
+    async def room():
+        doc = await peer.join_room(
+            "trip", store="own", initial=[], may_found=True, signaling=signaling, secret=secret
+        )
+        await asyncio.to_thread(member.wait_for, "2 of 2 members vote")
+        await names["bot"]()
+        return doc.state
+
+    member = PeerProgram(*arguments.split(), secret=secret)
+    try:
+        member.wait_for("signalling server")
+        assert asyncio.run(room()) == ["a bot was here"]
+    finally:
+        assert member.end() == 0
+    assert (tmp_path / "webraft-rooms" / "trip.sqlite3").exists()
