@@ -112,7 +112,9 @@ def _this_page() -> Page:
     if not is_browser:
         raise ConfigError(
             "rooms live in a browser's tabs, and this is not a browser (no Pyodide). A Python process takes "
-            "part in a cluster as an always-on peer instead: see webraft_web.RaftInterface"
+            "part in a room across browsers as an always-on peer: python -m webraft_web.peer ROOM "
+            "--signaling wss://…, or webraft_web.peer.join_room (pip install 'webraft_web[peer]'); "
+            "in a cluster of its own kind, with webraft_web.RaftInterface"
         )
     from webraft_web._browser import BrowserPlatform  # noqa: PLC0415 - exists in a browser alone
 

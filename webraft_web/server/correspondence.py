@@ -21,15 +21,10 @@ from webraft_web.core.errors import (
     StorageError,
     WebraftError,
 )
-from webraft_web.core.message import (
-    AppendEntries,
-    Heartbeat,
-    InstallSnapshot,
-    Message,
-    Propose,
-)
+from webraft_web.core.message import AppendEntries, Heartbeat, InstallSnapshot, Message, Propose
 from webraft_web.core.role import Role
 from webraft_web.server import greeting
+from webraft_web.server.aspiring import Aspiring, hand_over
 from webraft_web.server.founding import cluster_named_after
 from webraft_web.server.leading import Leading
 from webraft_web.server.leaving import Leaving
@@ -90,7 +85,7 @@ class Correspondence:
         self._told: dict[object, None] = {}
         self._last_seen: object = None
         self._has_founded = False
-        self._leaving: Leaving | None = None
+        self._wishes: list[Leaving | Aspiring] = []
 
     # The links
 
@@ -137,9 +132,15 @@ class Correspondence:
 
     def leave(self) -> Leaving:
         """Ask until this server is a member no more."""
-        self._leaving = Leaving(self.server, self._post)
+        leaving = Leaving(self.server, self._post)
+        self._wishes = [leaving]
         self.wake()
-        return self._leaving
+        return leaving
+
+    def aspire(self) -> None:
+        """Ask, whenever another server leads, to lead in its place."""
+        self._wishes.append(Aspiring(self.server, self._post))
+        self.wake()
 
     def got(self, address: object, payload: Any) -> None:
         """Queue what arrived from `address`, if that is linked."""
@@ -218,8 +219,8 @@ class Correspondence:
             self._campaign_as_founder()
             self._leading.do_duties(self.server)
             self._greet(now_ms)
-            if self._leaving is not None:
-                self._leaving.pursue(now_ms)
+            for wish in self._wishes:
+                wish.pursue(now_ms)
         self._set_timer()
 
     def _read_inbox(self) -> None:
@@ -248,8 +249,7 @@ class Correspondence:
             deadlines.append(server.acquaintances.deadline_ms(self._settled()))
             if server.founding is not None:
                 deadlines.append(server.founding.deadline_ms)
-            if self._leaving is not None and not self._leaving.is_done:
-                deadlines.append(self._leaving.due_ms)
+            deadlines += [wish.due_ms for wish in self._wishes if not wish.is_done]
         self._timer.set(min((ms for ms in deadlines if ms is not None), default=None))
 
     def _decide(self, now_ms: int) -> None:
@@ -307,10 +307,14 @@ class Correspondence:
                 self.server.founding.accepted(acceptor)
         elif kind == greeting.FOUND:
             self._got_found(cluster_id, greeting.read_ids(body))
-        elif kind == greeting.LEAVE:
-            greeting.check_sender(greeting.read_ids(body, 1)[0], address)
+        elif kind in {greeting.LEAVE, greeting.LEAD}:
+            (sender,) = greeting.read_ids(body, 1)
+            greeting.check_sender(sender, address)
             if cluster_id == self._cluster_id and self.server.role is Role.LEADER:
-                self.left(address)
+                if kind == greeting.LEAVE:
+                    self.left(address)
+                elif not self._wishes:
+                    hand_over(self.server, sender)
         elif greeting.read_ids(body, 1) == [self.server.server_id] and cluster_id == self._cluster_id:
             self.server.start_afresh(may_found=False)
 

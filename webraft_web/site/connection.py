@@ -139,7 +139,7 @@ class Connection:
             beat=beat or self._observer.beat,
             last_applied=self._copy.applied_index,
             tabs=[] if self._is_over else self._known_tabs,
-            is_durable=self._options.is_durable,
+            storage=self._platform.keeps_in if self._options.is_durable else "memory",
             links=None if self._runner is None else self._runner.links,
         )
 
@@ -230,7 +230,7 @@ class Connection:
     @property
     def _is_mirrored(self) -> bool:
         # One tab does it for all; a room in memory is meant to leave no trace.
-        return self._runner is not None and self._options.is_durable
+        return self._runner is not None and self._options.is_durable and self._platform.has_mirror
 
     def _on_lifecycle(self, event: str) -> None:
         if event in ("freeze", "pagehide"):

@@ -60,6 +60,8 @@ class RunnerOptions(NamedTuple):
         open_network: Finds other browsers; None for a room of this browser alone.
         invited_to: The cluster that a link invited to, "" for any: whoever is invited never founds one.
         secret: Of those who belong to the room, for links that invite to it.
+        may_found: Whether to begin the room where nobody else is found who holds it.
+        is_always_on: Whether it stays when others go, and so had better lead.
     """
 
     room: str
@@ -69,6 +71,8 @@ class RunnerOptions(NamedTuple):
     open_network: OpenNetwork | None = None
     invited_to: str = ""
     secret: str | None = None
+    may_found: bool = True
+    is_always_on: bool = False
 
 
 class Runner:
@@ -192,6 +196,8 @@ class Runner:
             self._letters,
             ServerOptions(self._options.max_voters, COMPACT_AFTER),
         )
+        if self._options.is_always_on:
+            self._letters.aspire()
         if stored is not None:
             self._server.resume(stored)
             self._copy.is_old = False
@@ -297,7 +303,8 @@ class Runner:
                 on_error=self._on_error,
             )
         was_looking = self._is_looking
-        self._is_looking = server.identity.cluster_id is None and not self._options.invited_to
+        may_found = self._options.may_found and not self._options.invited_to
+        self._is_looking = server.identity.cluster_id is None and may_found
         if self._is_looking and not was_looking:
             self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
 

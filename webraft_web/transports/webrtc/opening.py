@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, Protocol
 
 from webraft_web import _browser
-from webraft_web._browser.peer_connection import BrowserPeerConnections
+from webraft_web.clock import AsyncioClock
 from webraft_web.core.errors import WebraftError
 from webraft_web.transports.keys import derive_keys
 from webraft_web.transports.signaling.base import Strategy
 from webraft_web.transports.signaling.meeting import Meeting
 from webraft_web.transports.signaling.strategies import strategy_for
 from webraft_web.transports.webrtc.by_hand import CopyAndPaste
+from webraft_web.transports.webrtc.connections import default_connections
 from webraft_web.transports.webrtc.link import Link
 from webraft_web.transports.webrtc.mesh import Mesh
 
@@ -61,11 +62,11 @@ def open_page_mesh(
         relay_only: See `BrowserPeerConnections`.
 
     Raises:
-        ConfigError: If this is no page, or something is not what it should be; for the secret
-            it is the awaitable that raises.
+        ConfigError: If there is no WebRTC here, or something is not what it should be; for the
+            secret it is the awaitable that raises.
     """
-    connections = BrowserPeerConnections(ice_servers, relay_only=relay_only)
-    clock = _browser.shared_clock()
+    connections = default_connections(ice_servers, relay_only=relay_only)
+    clock = _browser.shared_clock() if _browser.IN_PYODIDE else AsyncioClock()
     servers = list(signaling)
     chance = random.Random(secrets.randbits(64))  # noqa: S311 - it only spreads announcements
     by_hand = [one for one in servers if isinstance(one, CopyAndPaste)]
