@@ -118,7 +118,7 @@ def _this_page() -> Page:
         )
     from webraft_web._browser import BrowserPlatform  # noqa: PLC0415 - exists in a browser alone
 
-    return Page(BrowserPlatform(), _open_mesh)
+    return Page(BrowserPlatform(), _open_mesh, _check_servers)
 
 
 def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
@@ -126,3 +126,9 @@ def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
     from webraft_web.transports.webrtc.opening import open_page_mesh  # noqa: PLC0415 - see above
 
     return open_page_mesh(*arguments, **options)
+
+
+def _check_servers(signaling: Sequence[Any], ice_servers: Sequence[Mapping[str, Any]]) -> None:
+    from webraft_web.transports.webrtc.opening import check_servers  # noqa: PLC0415 - as in `_open_mesh`
+
+    check_servers(signaling, ice_servers)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulator.place import Host, Place, SwarmTimeouts, WatchedStorage
 from tests.simulator.properties import Properties
 from tests.simulator.world import ProcessClock, SafetyError
-from webraft_web.core.errors import ClusterConflictError, StorageError, WebraftError
+from webraft_web.core.errors import ClusterConflictError, RemoteProtocolError, StorageError, WebraftError
 from webraft_web.core.message import Message
 from webraft_web.core.raft import Raft
 from webraft_web.driver import Driver
@@ -202,6 +202,9 @@ class _CrashingOutlet:
 
     def report(self, error: WebraftError) -> None:
         self._host.letters.report(error)
+
+    def rejected(self, message: Message, error: RemoteProtocolError) -> None:
+        raise AssertionError(f"an honest server's message was refused, {message}: {error}")
 
     def changed(self) -> None:
         self._host.cluster.notice(self._host)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -16,10 +15,8 @@ from webraft_web.site.connection import Connection
 from webraft_web.site.invitation import Invitation, read_link
 from webraft_web.site.page import Page
 from webraft_web.transports.signaling.base import Strategy
-from webraft_web.transports.signaling.strategies import strategy_for
-from webraft_web.transports.webrtc.connections import default_connections
 from webraft_web.transports.webrtc.mesh import Mesh
-from webraft_web.transports.webrtc.opening import open_page_mesh
+from webraft_web.transports.webrtc.opening import check_servers, open_page_mesh
 
 STORE: Final = "webraft-rooms"
 """Where rooms are kept if nothing else is said: a directory in the current one."""
@@ -39,7 +36,7 @@ class Process:
 
     def __init__(self, store: Path) -> None:
         self.platform = ProcessPlatform(store)
-        self.page = Page(self.platform, self._open_mesh)
+        self.page = Page(self.platform, self._open_mesh, check_servers)
         self.meshes: dict[str, Mesh] = {}
 
     def enter(
@@ -65,9 +62,6 @@ class Process:
                 "a process meets browsers at signalling servers, and none was given: signaling takes "
                 'the URLs that the browsers use, as ["wss://…"]'
             )
-        default_connections(ice_servers or ())  # what is wrong with these shows now, or much later
-        for server in signaling:
-            strategy_for(server, self.platform.clock, Random())  # noqa: S311 - not used at all
         return self.page.enter_room(
             room,
             initial=initial,

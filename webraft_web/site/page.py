@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -47,11 +47,19 @@ class Page:
     Args:
         platform: What the page offers.
         open_mesh: Links it with pages of other browsers.
+        check_servers: Raises ConfigError if `open_mesh` could do nothing with these servers (the
+            ones to meet at, and those of ICE); None to let it find out itself.
     """
 
-    def __init__(self, platform: Platform, open_mesh: OpenMesh) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        open_mesh: OpenMesh,
+        check_servers: Callable[[Sequence[Any], Sequence[Mapping[str, Any]]], None] | None = None,
+    ) -> None:
         self._platform = platform
         self._open_mesh = open_mesh
+        self._check_servers = check_servers
         self._rooms: dict[str, _Joined] = {}
 
     async def join_room(self, name: str, **options: Any) -> SharedDocument:
@@ -98,7 +106,10 @@ class Page:
         invitation = invitation or read_invitation(self._platform.page_fragment(), name)
         if signaling and secret is None:
             secret = invitation.secret
-        options = _Options(NetworkOptions.of(signaling, secret, ice_servers), voters, storage)
+        network = NetworkOptions.of(signaling, secret, ice_servers)
+        if network.signaling and self._check_servers is not None:
+            self._check_servers(network.signaling, network.ice_servers)
+        options = _Options(network, voters, storage)
         self._check_platform(storage)
         joined = self._rooms.get(name)
         if joined is None:
@@ -107,7 +118,7 @@ class Page:
                 genesis,
                 is_durable=storage == "indexeddb",
                 max_voters=voters,
-                open_network=open_network(name, options.network, self._open_mesh),
+                open_network=open_network(name, network, self._open_mesh),
                 invited_to=invitation.cluster if signaling else "",
                 secret=secret,
                 may_found=may_found,

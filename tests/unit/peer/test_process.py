@@ -110,12 +110,12 @@ LINK = "https://example.org/#room=trip&cluster=c&secret=0Ksd82hLqP3xYb7TnVw5mZcR
     ("name", "options", "says"),
     [
         ("room", {}, "none was given"),
-        ("room", {"signaling": ["nonsense"]}, "no signalling server that is understood"),
+        ("room", {"signaling": ["nonsense"], "secret": "public"}, "no signalling server that is understood"),
         ("room", {"signaling": ["wss://example.org"]}, "needs a secret"),
         ("room", {"signaling": ["wss://example.org"], "link": LINK}, "invites to room 'trip', not to 'room'"),
         (None, {"signaling": ["wss://example.org"], "link": LINK, "voters": 99}, "voters"),
         (None, {"signaling": ["wss://example.org"]}, "a link, or the room's name"),
-        ("room", {"signaling": ["wss://example.org"], "ice_servers": [{"urls": "x"}]}, "no ICE server"),
+        (None, {"signaling": ["wss://example.org"], "link": LINK, "ice_servers": [{"urls": "x"}]}, "no ICE"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_refused_before_anything_is_opened(tmp_path, name, options, says):

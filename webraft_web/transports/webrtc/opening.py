@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from webraft_web import _browser
-from webraft_web.clock import AsyncioClock
+from webraft_web.clock import AsyncioClock, Clock
 from webraft_web.core.errors import WebraftError
 from webraft_web.transports.keys import derive_keys
 from webraft_web.transports.signaling.base import Strategy
@@ -36,6 +36,18 @@ class OpenMesh(Protocol):
         on_error: Callable[[WebraftError], None],
     ) -> Awaitable[Mesh]:
         """Check the arguments at once, and give the mesh later."""
+
+
+def check_servers(
+    signaling: Iterable[str | Strategy | CopyAndPaste], ice_servers: Iterable[Mapping[str, Any]]
+) -> None:
+    """Find out what is wrong with the servers that a mesh is to be opened with, before it is.
+
+    Raises:
+        ConfigError: If there is no WebRTC here, or a server is not what it should be.
+    """
+    default_connections(ice_servers)
+    _strategies(signaling, _clock(), random.Random())  # noqa: S311 - not used at all
 
 
 def open_page_mesh(
@@ -66,11 +78,11 @@ def open_page_mesh(
             secret it is the awaitable that raises.
     """
     connections = default_connections(ice_servers, relay_only=relay_only)
-    clock = _browser.shared_clock() if _browser.IN_PYODIDE else AsyncioClock()
+    clock = _clock()
     servers = list(signaling)
     chance = random.Random(secrets.randbits(64))  # noqa: S311 - it only spreads announcements
     by_hand = [one for one in servers if isinstance(one, CopyAndPaste)]
-    strategies = [strategy_for(one, clock, chance) for one in servers if not isinstance(one, CopyAndPaste)]
+    strategies = _strategies(servers, clock, chance)
 
     async def open_mesh() -> Mesh:
         keys = await derive_keys(secret, room)
@@ -91,3 +103,13 @@ def open_page_mesh(
         return mesh
 
     return open_mesh()
+
+
+def _strategies(
+    servers: Iterable[str | Strategy | CopyAndPaste], clock: Clock, chance: random.Random
+) -> list[Strategy]:
+    return [strategy_for(one, clock, chance) for one in servers if not isinstance(one, CopyAndPaste)]
+
+
+def _clock() -> Clock:
+    return _browser.shared_clock() if _browser.IN_PYODIDE else AsyncioClock()
