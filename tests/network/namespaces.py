@@ -15,7 +15,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -148,15 +148,20 @@ def _serve(listener: socket.socket, port: int) -> None:
         except OSError:
             inner.close()
             continue
-        for source, target in ((inner, outer), (outer, inner)):
-            threading.Thread(target=_carry, args=(source, target), daemon=True).start()
+        threading.Thread(target=_connect, args=(inner, outer), daemon=True).start()
+
+
+def _connect(inner: socket.socket, outer: socket.socket) -> None:
+    with inner, outer:
+        back = threading.Thread(target=_carry, args=(outer, inner), daemon=True)
+        back.start()
+        _carry(inner, outer)
+        back.join()
 
 
 def _carry(source: socket.socket, target: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # whichever end goes first, the other one is told
         while data := source.recv(_CHUNK):
             target.sendall(data)
+    with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
-    except OSError:
-        for end in (source, target):
-            end.close()

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.readme import python_block
 from tests.signaling.processes import Program, free_port, program, url_of
 from tests.tabs.browser import wait_until
 from tests.tabs.chromium import Chromium
 from tests.tabs.clocks import bounds_of_difference
+from tests.tabs.conftest import PythonTab
 from tests.tabs.houses import (
     ADD,
     SECRET,
@@ -80,6 +82,21 @@ def test_two_browsers_with_two_tabs_each_agree_and_either_survives_the_other(ope
     runs.page.close()
     back.python(ADD.format(times=5))
     assert back.python("[doc.state['n'], errors]") == [215, []]
+
+
+@pytest.mark.long
+def test_readmes_room_across_browsers_works_as_typed_in(open_street) -> None:
+    """In a page that was opened by the link that it prints, room and server are enough."""
+    houses = open_street(2)
+    url = houses[0].signaling
+    one = houses[0].site.open()
+    one.python(python_block('join_room("trip"').replace("ws://127.0.0.1:4444", url))
+    link = one.python("await doc.patch([{'op': 'add', 'path': '/-', 'value': 'tent'}])\ndoc.invite_link()")
+    other = PythonTab(houses[1].browser.open(link))
+    other.python(f"from webraft_web import join_room\ndoc = await join_room('trip', signaling=[{url!r}])")
+    assert other.python("doc.state") == ["tent"]
+    other.python("await doc.patch([{'op': 'add', 'path': '/-', 'value': 'rope'}])")
+    assert one.python("await doc.read()") == ["tent", "rope"]
 
 
 @pytest.mark.long
@@ -205,7 +222,7 @@ def test_a_laptop_sleeps_and_wakes(open_street, report, count, who) -> None:
             one.result(300)
         add_in_all([house for house in houses if house is not sleeper], 5)
         time.sleep(SLEEP_S)  # which is the point
-    for one in visits:
+    for one in visits[len(awake) :]:
         one.result(300)
     history = collect(tabs, bounds)
     report(f"history of {count} browsers, one asleep: {len(history.operations)} operations")

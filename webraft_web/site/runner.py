@@ -21,6 +21,7 @@ from webraft_web.core.errors import (
     StorageError,
     WebraftError,
 )
+from webraft_web.core.message import TimeoutNow
 from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
@@ -28,6 +29,7 @@ from webraft_web.server.correspondence import Correspondence
 from webraft_web.server.leaving import Leaving
 from webraft_web.server.own_time import OwnTime
 from webraft_web.server.server import Server, ServerOptions
+from webraft_web.server.transfer import best_successor
 from webraft_web.site.cluster import RoomGoneError, found_cluster, mint_cluster, newcomer
 from webraft_web.site.feeder import Feeder
 from webraft_web.site.local_copy import LocalCopy
@@ -403,14 +405,20 @@ class Runner:
     def say_farewell(self) -> None:
         """Let the others go on without this browser, whose last page is going away or to sleep.
 
-        Of more than two they do that by themselves. The other one of two needs this one's vote,
-        until it has the entry that says otherwise: it goes out at once, and can still be taken in.
+        Of more than two the best successor is told to stand for election, instead of waiting in vain
+        for a heartbeat: a hint and no promise, so that no fence is needed (rule 3), for which there is no
+        time. The other one of two needs this one's vote, until it has the entry that says otherwise:
+        it goes out at once, and can still be taken in.
         """
         driver = self._driver
         if driver is None or driver.raft.role is not Role.LEADER:
             return
         raft = driver.raft
-        if len(raft.configuration.voters) == PAIR and raft.can_change_configuration():
+        if len(raft.configuration.voters) > PAIR:
+            successor = best_successor(raft)
+            if successor is not None:
+                self._letters.send([TimeoutNow(raft.server_id, successor, raft.current_term)])
+        elif len(raft.configuration.voters) == PAIR and raft.can_change_configuration():
             driver.change(lambda raft: raft.remove_server(raft.server_id))
 
     # -- what it is ----------------------------------------------------------------------

@@ -201,6 +201,25 @@ def test_the_last_page_of_the_browser_that_leads_of_two_does_not_stop_the_other(
     run(scenario())
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("accident", ["freeze", "navigate_away"])
+def test_of_three_browsers_two_go_on_at_once_when_the_leaders_last_page_leaves(accident, seed):
+    """It names a successor: nobody waits for heartbeats that will not come."""
+
+    async def scenario():
+        _, tabs, docs = await open_together(3, seed)
+        leads = [doc.status()["role"] for doc in docs].index("leader")
+        rest = [doc for number, doc in enumerate(docs) if number != leads]
+        await settle(1)
+        getattr(tabs[leads], accident)()
+        await until(lambda: "leader" in [doc.status()["role"] for doc in rest], 0.5)
+        await settle(0.2)  # until the other one has heard of it
+        await asyncio.gather(*[asyncio.wait_for(doc.patch(append("on")), 0.5) for doc in rest])
+        assert [await doc.read() for doc in rest] == [["on", "on"]] * 2
+
+    run(scenario())
+
+
 def test_without_a_majority_writes_wait_and_status_names_who_is_missing():
     """Two of three are cut off: the third waits, and goes on once they are back."""
 
