@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.peers import SECRET, PeerProgram
+from tests.peers import SECRET, PeerProgram, until
 from tests.tabs.test_webrtc import own_address, signaling_server
 from webraft_web import peer
 from webraft_web.peer.command import _state, main
@@ -41,11 +41,6 @@ def test_a_member_that_is_killed_while_it_is_written_to_loses_nothing_acknowledg
 
             await doc.update(put)
             acknowledged.append(number)
-
-    async def until(condition):
-        async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110 - a task counts
-                await asyncio.sleep(0.01)
 
     async def room():
         member = await asyncio.to_thread(PeerProgram, *arguments)
