@@ -52,7 +52,7 @@ class PeerProgram:
         assert is_said, f"expected {text!r}, and this was said:\n" + "\n".join(self.lines)
 
     def _latest(self) -> list[str]:
-        others = ("signalling server", "problem")
+        others = ("signalling server", "problem", "recovered")
         states = [place for place, line in enumerate(self.lines) if not line.startswith(others)]
         return self.lines[states[-1] :] if states else []
 

@@ -19,7 +19,6 @@ from tests.tabs.conftest import PythonTab, Tabs
 from tests.tabs.test_across import ADD, JOIN, VOTERS
 from tests.tabs.test_webrtc import own_address, signaling_server
 
-
 WRITES = """
     import statistics, time
 

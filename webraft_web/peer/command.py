@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from webraft_web.core.errors import StorageError, WebraftError
+from webraft_web.core.errors import ClusterConflictError, StorageError, WebraftError
 from webraft_web.document import SharedDocument
 from webraft_web.peer.process import STORE, Process
 from webraft_web.site.connection import Connection
@@ -23,6 +23,9 @@ from webraft_web.site.network import PUBLIC
 
 SECRET_VARIABLE: Final = "WEBRAFT_SECRET"  # noqa: S105 - its name is none
 LOOK_EVERY_S: Final = 0.25
+_IN_CONFLICT: Final = (
+    "; or end this process and move the room's file away, and what the others hold is fetched anew"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,10 +71,14 @@ async def _take_part(options: argparse.Namespace) -> int:
                 if joining.done():
                     joining.result()  # or what is wrong
                 report.look()
+                if options.recover and connection.status()["missing"]:
+                    options.recover = False
+                    await connection.recover()
+                    _say("recovered: this is a new cluster, with what was kept here; links invite to it anew")
         finally:
             joining.cancel()
             await process.say_goodbye()
-    _say("left; the others go on")
+    _say("said goodbye")
     return 0
 
 
@@ -110,7 +117,8 @@ class _Report:
     def _on_error(self, error: WebraftError) -> None:
         # A store that fails from the beginning ends the program, which says so itself.
         if self._joining.done() or not isinstance(error, StorageError):
-            self._say_once("error", f"problem: {error}")
+            way_out = _IN_CONFLICT if isinstance(error, ClusterConflictError) else ""
+            self._say_once("error", f"problem: {error}{way_out}")
 
     def _say_once(self, what: str, text: str, detail: str = "") -> bool:
         if self._said.get(what) == text:
@@ -207,6 +215,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--voters", type=int, default=5, help="how many members vote at most (%(default)s)")
     parser.add_argument("--found", action="store_true", help="begin the room if nobody is found who holds it")
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="go on alone with what is kept here if the majority is missing, because it is lost for good; "
+        "what only that had is given up",
+    )
     parser.add_argument("--export", action="store_true", help="print the document as kept here, and end")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more of what goes on")
     return parser
