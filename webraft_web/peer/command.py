@@ -171,7 +171,8 @@ def _secret(options: argparse.Namespace) -> str | None:
         return PUBLIC
     if options.secret_file is not None:
         return Path(options.secret_file).read_text(encoding="utf-8").strip()
-    return os.environ.get(SECRET_VARIABLE) if options.link is None else None
+    invited = read_link(options.link)[1].secret if options.link is not None else None
+    return invited or os.environ.get(SECRET_VARIABLE)
 
 
 def _ice_server(text: str) -> dict[str, Any]:
