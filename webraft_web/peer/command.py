@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ from webraft_web.site.network import PUBLIC
 
 SECRET_VARIABLE: Final = "WEBRAFT_SECRET"  # noqa: S105 - its name is none
 LOOK_EVERY_S: Final = 0.25
+RECOVER_AFTER_S: Final = 20
+"""How long a majority has to be missing: at first everybody is, and two clusters of one room are no help."""
 _IN_CONFLICT: Final = (
     "; or end this process and move the room's file away, and what the others hold is fetched anew"
 )
@@ -71,7 +74,7 @@ async def _take_part(options: argparse.Namespace) -> int:
                 if joining.done():
                     joining.result()  # or what is wrong
                 report.look()
-                if options.recover and connection.status()["missing"]:
+                if options.recover and report.missed_for_s() > RECOVER_AFTER_S:
                     options.recover = False
                     await connection.recover()
                     _say("recovered: this is a new cluster, with what was kept here; links invite to it anew")
@@ -100,12 +103,15 @@ class _Report:
         self._connection = connection
         self._joining = joining
         self._said: dict[str, str] = {}
+        self._heard_s = time.monotonic()
         self._document = SharedDocument(connection.client)
         self._document.listen("error", self._on_error)
 
     def look(self) -> None:
         """Say what is new."""
         status = self._connection.status()
+        if not status["missing"]:
+            self._heard_s = time.monotonic()
         if self._say_once("state", _state(status), f" (index {status['commit_index']})"):
             self._said.pop("error", None)
         mesh = self._process.meshes.get(self._connection.room)
@@ -113,6 +119,10 @@ class _Report:
         for server in signaling["servers"] if signaling else ():
             how = "connected" if server["connected"] else f"not connected: {server['error'] or 'connecting'}"
             self._say_once(server["url"], f"signalling server {server['url']}: {how}")
+
+    def missed_for_s(self) -> float:
+        """Return for how many seconds the majority has been missing."""
+        return time.monotonic() - self._heard_s
 
     def _on_error(self, error: WebraftError) -> None:
         # A store that fails from the beginning ends the program, which says so itself.
@@ -219,8 +229,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--recover",
         action="store_true",
-        help="go on alone with what is kept here if the majority is missing, because it is lost for good; "
-        "what only that had is given up",
+        help=f"go on alone with what is kept here if the majority is not heard of for {RECOVER_AFTER_S} s, "
+        "because it is lost for good; what only that had is given up",
     )
     parser.add_argument("--export", action="store_true", help="print the document as kept here, and end")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more of what goes on")
