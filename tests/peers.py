@@ -1,15 +1,24 @@
-"""Always-on members as programs of their own."""
+"""Always-on members as programs of their own, and waiting for what they do."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 SECRET = "L9Wd0hHv5eUqgE7xJ2fTz1Rk"
 PATIENCE_S = 60
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what has to come, looking again and again."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what is waited for lies in several places
+            await asyncio.sleep(0.02)
 
 
 class PeerProgram:
@@ -37,10 +46,15 @@ class PeerProgram:
                 self._changed.notify_all()
 
     def wait_for(self, text: str) -> None:
-        """Wait until the last thing that it said has `text` in it."""
+        """Wait until it says `text` of how things stand: last of the room, or since then of anything else."""
         with self._changed:
-            is_said = self._changed.wait_for(lambda: self.lines and text in self.lines[-1], PATIENCE_S)
+            is_said = self._changed.wait_for(lambda: any(text in line for line in self._latest()), PATIENCE_S)
         assert is_said, f"expected {text!r}, and this was said:\n" + "\n".join(self.lines)
+
+    def _latest(self) -> list[str]:
+        others = ("signalling server", "problem", "recovered")
+        states = [place for place, line in enumerate(self.lines) if not line.startswith(others)]
+        return self.lines[states[-1] :] if states else []
 
     def kill(self) -> None:
         """End it without a word."""

@@ -26,7 +26,7 @@ class ReportingReceiver(AddressedReceiver, Protocol):
 
 
 class WebRTCNode(NodeInstance):
-    """A server in a page of any browser, reached over WebRTC.
+    """A server in a page of any browser, or in a process with the extra `peer`, reached over WebRTC.
 
         class RoomRaft(RaftInterface):
             def create_instance(self, address):
@@ -51,7 +51,7 @@ class WebRTCNode(NodeInstance):
         open_mesh: What opens the links.
 
     Raises:
-        ConfigError: If this is no page, as in a worker; or a server's URL is not understood. The
+        ConfigError: If there is no WebRTC, as in a worker; or a server's URL is not understood. The
             secret is looked at later: raft's `error` tells what is wrong with it.
     """
 

@@ -10,11 +10,12 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from webraft_web.core.errors import StorageError, WebraftError
+from webraft_web.core.errors import ClusterConflictError, StorageError, WebraftError
 from webraft_web.document import SharedDocument
 from webraft_web.peer.process import STORE, Process
 from webraft_web.site.connection import Connection
@@ -23,6 +24,11 @@ from webraft_web.site.network import PUBLIC
 
 SECRET_VARIABLE: Final = "WEBRAFT_SECRET"  # noqa: S105 - its name is none
 LOOK_EVERY_S: Final = 0.25
+RECOVER_AFTER_S: Final = 20
+"""How long a majority has to be missing: at first everybody is, and two clusters of one room are no help."""
+_IN_CONFLICT: Final = (
+    "; or end this process and move the room's file away, and what the others hold is fetched anew"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,10 +74,14 @@ async def _take_part(options: argparse.Namespace) -> int:
                 if joining.done():
                     joining.result()  # or what is wrong
                 report.look()
+                if options.recover and report.missed_for_s() > RECOVER_AFTER_S:
+                    options.recover = False
+                    await connection.recover()
+                    _say("recovered: this is a new cluster, with what was kept here; links invite to it anew")
         finally:
             joining.cancel()
             await process.say_goodbye()
-    _say("left; the others go on")
+    _say("said goodbye")
     return 0
 
 
@@ -93,12 +103,15 @@ class _Report:
         self._connection = connection
         self._joining = joining
         self._said: dict[str, str] = {}
+        self._heard_s = time.monotonic()
         self._document = SharedDocument(connection.client)
         self._document.listen("error", self._on_error)
 
     def look(self) -> None:
         """Say what is new."""
         status = self._connection.status()
+        if not status["missing"]:
+            self._heard_s = time.monotonic()
         if self._say_once("state", _state(status), f" (index {status['commit_index']})"):
             self._said.pop("error", None)
         mesh = self._process.meshes.get(self._connection.room)
@@ -107,10 +120,15 @@ class _Report:
             how = "connected" if server["connected"] else f"not connected: {server['error'] or 'connecting'}"
             self._say_once(server["url"], f"signalling server {server['url']}: {how}")
 
+    def missed_for_s(self) -> float:
+        """Return for how many seconds the majority has been missing."""
+        return time.monotonic() - self._heard_s
+
     def _on_error(self, error: WebraftError) -> None:
         # A store that fails from the beginning ends the program, which says so itself.
         if self._joining.done() or not isinstance(error, StorageError):
-            self._say_once("error", f"problem: {error}")
+            way_out = _IN_CONFLICT if isinstance(error, ClusterConflictError) else ""
+            self._say_once("error", f"problem: {error}{way_out}")
 
     def _say_once(self, what: str, text: str, detail: str = "") -> bool:
         if self._said.get(what) == text:
@@ -163,7 +181,8 @@ def _secret(options: argparse.Namespace) -> str | None:
         return PUBLIC
     if options.secret_file is not None:
         return Path(options.secret_file).read_text(encoding="utf-8").strip()
-    return os.environ.get(SECRET_VARIABLE) if options.link is None else None
+    invited = read_link(options.link)[1].secret if options.link is not None else None
+    return invited or os.environ.get(SECRET_VARIABLE)
 
 
 def _ice_server(text: str) -> dict[str, Any]:
@@ -207,6 +226,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--voters", type=int, default=5, help="how many members vote at most (%(default)s)")
     parser.add_argument("--found", action="store_true", help="begin the room if nobody is found who holds it")
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help=f"go on alone with what is kept here if the majority is not heard of for {RECOVER_AFTER_S} s, "
+        "because it is lost for good; what only that had is given up",
+    )
     parser.add_argument("--export", action="store_true", help="print the document as kept here, and end")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more of what goes on")
     return parser

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from webraft_web.core.errors import ConfigError
 from webraft_web.document import SharedDocument
@@ -172,11 +171,11 @@ async def say_goodbye() -> None:
 
     What is pending raises OutcomeUnknownError; the rooms can be joined again.
     """
-    for process in _processes.get(asyncio.get_running_loop(), {}).values():
+    for process in _processes.pop(asyncio.get_running_loop(), {}).values():
         await process.say_goodbye()
 
 
-_processes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, Process]] = WeakKeyDictionary()
+_processes: dict[asyncio.AbstractEventLoop, dict[Path, Process]] = {}
 
 
 def _process(store: str | Path) -> Process:

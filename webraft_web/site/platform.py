@@ -1,10 +1,10 @@
 """What a page must offer to take part in a room: one seam, faked in virtual time by the tests.
 
 `webraft_web._browser.BrowserPlatform` is the real one, `webraft_web.testing.tabs`
-the simulated one, and `webraft_web.peer.ProcessPlatform` that of a process, which
-is a browser with one page. Everything is callback style and is called back in the event
-callback itself, never from a task: a frozen page still gets messages, but runs
-no tasks.
+the simulated one, and `webraft_web.peer.platform` has that of a process, which
+is a browser with one page. Everything is callback style and is called back in
+the event callback itself, never from a task: a frozen page still gets messages,
+but runs no tasks.
 """
 
 from __future__ import annotations

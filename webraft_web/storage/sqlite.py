@@ -249,6 +249,7 @@ def _open(path: Path, name: str) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")  # one wait for the disk at each commit, not three
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA fullfsync = ON")  # on macOS; elsewhere the disk is waited for anyway
         with _transaction(database, "IMMEDIATE"):
             _lay_out(database, path, name)
     except BaseException:

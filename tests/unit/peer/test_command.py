@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.peers import SECRET, PeerProgram
+from tests.peers import SECRET, PeerProgram, until
 from tests.tabs.test_webrtc import own_address, signaling_server
 from webraft_web import peer
 from webraft_web.peer.command import _state, main
@@ -41,11 +41,6 @@ def test_a_member_that_is_killed_while_it_is_written_to_loses_nothing_acknowledg
 
             await doc.update(put)
             acknowledged.append(number)
-
-    async def until(condition):
-        async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110 - a task counts
-                await asyncio.sleep(0.01)
 
     async def room():
         member = await asyncio.to_thread(PeerProgram, *arguments)
@@ -87,7 +82,30 @@ def test_it_says_what_it_waits_for_and_ends_in_order_when_told(tmp_path):
     assert member.lines[0].endswith("a%20room.sqlite3")
     assert "waiting for somebody who holds the room (index 0)" in member.lines
     assert member.end() == 0
-    assert member.lines[-1] == "left; the others go on"
+    assert member.lines[-1] == "said goodbye"
+
+
+@pytest.mark.long
+def test_a_member_whose_majority_is_lost_for_good_goes_on_when_it_is_told_to(signaling, tmp_path):
+    """It says whom it waits for, and with what it has becomes a cluster of its own."""
+
+    def member(name, *more):
+        return PeerProgram("room", "--signaling", signaling, "--store", tmp_path / name, *more)
+
+    with contextlib.ExitStack() as stack:
+        leader = member("leader", "--found")
+        stack.callback(leader.kill)
+        other = member("other")
+        leader.wait_for("2 of 2 members vote")
+        other.wait_for("is a voter")
+        leader.kill()
+        other.wait_for("no majority: waiting for")
+        assert other.end() == 0
+        other = member("other", "--recover")
+        other.wait_for("leading · 1 of 1 members vote")
+        assert any(line.startswith("recovered") for line in other.lines)
+        assert other.end() == 0
+    assert exported(tmp_path / "other") == {}
 
 
 LINK = "https://example.org/#room=trip&cluster=c&secret=0Ksd82hLqP3xYb7TnVw5mZcR"

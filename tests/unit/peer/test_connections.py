@@ -6,23 +6,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.peers import until
 from tests.tabs.test_webrtc import own_address
 from webraft_web.core.errors import ConfigError
 from webraft_web.transports.webrtc.connections import HIGH_BYTES, MAX_MESSAGE_BYTES, default_connections
 from webraft_web.transports.webrtc.native_connections import NativeConnections, fingerprints, until_closed
 
-PATIENCE_S = 60
-
 
 @pytest.fixture(autouse=True)
 def network():
     own_address()
-
-
-async def until(condition):
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for lies in two ends
-            await asyncio.sleep(0.01)
 
 
 class End:

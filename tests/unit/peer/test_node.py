@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.peers import SECRET
+from tests.peers import SECRET, until
 from tests.tabs.test_webrtc import own_address, signaling_server
 from webraft_web import RaftInterface, WebRTCNode
 from webraft_web.transports.webrtc.native_connections import until_closed
@@ -15,12 +15,6 @@ def signaling():
     own_address()
     with signaling_server() as url:
         yield url
-
-
-async def until(condition):
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - what is waited for lies in several servers
-            await asyncio.sleep(0.02)
 
 
 def test_three_servers_elect_replicate_and_go_on_without_one(signaling):

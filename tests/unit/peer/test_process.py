@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.peers import SECRET, PeerProgram
+from tests.peers import SECRET, PeerProgram, until
 from tests.readme import TEXT, python_block
 from tests.tabs.test_webrtc import own_address, signaling_server
 from webraft_web import peer, room
@@ -16,20 +16,12 @@ from webraft_web.peer.platform import ProcessPlatform, file_name
 from webraft_web.peer.process import Process
 from webraft_web.storage import sqlite
 
-PATIENCE_S = 60
-
 
 @pytest.fixture(scope="module")
 def signaling():
     own_address()
     with signaling_server() as url:
         yield [url]
-
-
-async def until(condition):
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for lies in several places
-            await asyncio.sleep(0.02)
 
 
 def voters(doc):

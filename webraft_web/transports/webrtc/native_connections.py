@@ -157,7 +157,7 @@ class NativeConnection:
             while (text := await self._signals.get()) is not None:
                 await self._take(json.loads(text))
         except Exception as error:  # noqa: BLE001 - the library's own are of every kind
-            self._fail(f"{type(error).__name__}: {error}"[:300])
+            self._fail(f"signalling failed: {type(error).__name__}: {error}"[:300])
 
     async def _describe_self(self) -> None:
         await self._pc.setLocalDescription()
