@@ -20,6 +20,7 @@ PYTEST_PATHS = {
     "pyodide-oldest": ["tests/pyodide"],
     "pyodide-next": ["tests/pyodide"],
     "compiled": ["tests/compiled"],
+    "javascript": ["tests/javascript"],
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
