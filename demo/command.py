@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demo.toolchain.environment import packages_of, python_with
+from demo.toolchain.npm_package import npm_package
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.runtime import pyodide_dir, require_node
@@ -29,7 +30,8 @@ def main() -> int:
     # A shell that starts a program in the background has it ignore Ctrl-C's signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return _serve_signaling(options) if options.what == "signaling" else _serve_board(options)
+    programs = {"signaling": _serve_signaling, "npm": _pack, None: _serve_board}
+    return programs[options.what](options)
 
 
 def _serve_board(options: argparse.Namespace) -> int:
@@ -77,6 +79,17 @@ def _serve_signaling(options: argparse.Namespace) -> int:
     return 0
 
 
+def _pack(_: argparse.Namespace) -> int:
+    try:
+        say(f"\n  The npm package is {npm_package()}\n")
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
 def signaling_packages() -> Path:
     """Return the directory with what the signalling server imports, made if it is not there yet."""
     return packages_of(python_with("signaling", _SIGNALING_REQUIREMENTS))
@@ -91,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port, default=8000, help="port to serve on; 0 takes any free one (%(default)s)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address, but open no browser")
-    programs = parser.add_subparsers(dest="what", metavar="[signaling]")
+    programs = parser.add_subparsers(dest="what", metavar="[signaling | npm]")
     signaling = programs.add_parser(
         "signaling",
         help="serve signalling instead, for rooms across browsers",
@@ -102,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     signaling.add_argument(
         "--host", default="127.0.0.1", help="address to serve at: by default this machine alone reaches it"
+    )
+    programs.add_parser(
+        "npm",
+        help="pack the npm package for JavaScript pages instead",
+        description="Pack npm's webraft-web, with the wheels that it loads.",
     )
     return parser
 

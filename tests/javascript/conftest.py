@@ -6,13 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from demo.toolchain.npm_package import npm_package
-from demo.toolchain.runtime import pyodide_dir
+from tests.npm_project import install
 
 PROGRAMS = Path(__file__).parent / "project"
 DEADLINE_S = 600
@@ -23,12 +21,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project that has installed the package, and Pyodide, from npm."""
     directory = tmp_path_factory.mktemp("project")
     shutil.copytree(PROGRAMS, directory, dirs_exist_ok=True)
-    modules = directory / "node_modules"
-    modules.mkdir()
-    with tarfile.open(npm_package()) as archive:
-        archive.extractall(modules, filter="data")
-    (modules / "package").rename(modules / "webraft-web")
-    (modules / "pyodide").symlink_to(pyodide_dir().parent / "node_modules" / "pyodide")
+    install(directory)
     return directory
 
 

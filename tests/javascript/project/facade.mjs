@@ -167,7 +167,11 @@ promise("whatever can call back may do so", async () => {
   /** @type {string[]} */
   const heard = [];
   raft.listen("apply", (...args) => args[2]((heard.push("rest"), undefined)));
-  raft.listen("apply", ((_e, _i, done) => done((heard.push("bound"), undefined))).bind(null));
+  const toBind = (/** @type {any} */ _entry, /** @type {any} */ _index, /** @type {any} */ done) => {
+    heard.push("bound");
+    done();
+  };
+  raft.listen("apply", toBind.bind(null));
   raft.listen("apply", async (_entry, _index, done) => {
     await null;
     heard.push("async with done");
@@ -226,6 +230,7 @@ promise("what json would change or leave out in silence is refused", async () =>
   const raft = (await loneServer(FooRaft)).keep();
   const circular = {};
   circular.self = circular;
+  /** @type {unknown[]} */
   let deep = [];
   for (let depth = 0; depth < 300; depth++) deep = [deep];
   const wrong = [
