@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from demo.toolchain.environment import packages_of, python_with
+from demo.toolchain.npm_package import npm_package
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.runtime import pyodide_dir, require_node
@@ -31,7 +32,8 @@ def main() -> int:
     # A shell that starts a program in the background has it ignore Ctrl-C's signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return _serve_signaling(options) if options.what == "signaling" else _serve_board(options)
+    programs = {"signaling": _serve_signaling, "npm": _pack, None: _serve_board}
+    return programs[options.what](options)
 
 
 def _serve_board(options: argparse.Namespace) -> int:
@@ -100,6 +102,17 @@ def _signaling_beside(port: int) -> str:
     return begun.result()
 
 
+def _pack(_: argparse.Namespace) -> int:
+    try:
+        say(f"\n  The npm package is {npm_package()}\n")
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
 def signaling_packages() -> Path:
     """Return the directory with what the signalling server imports, made if it is not there yet."""
     return packages_of(python_with("signaling", _SIGNALING_REQUIREMENTS))
@@ -122,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help="serve signalling as well, at this port (%(const)s), so that several browsers can share a board",
     )
-    programs = parser.add_subparsers(dest="what", metavar="[signaling]")
+    programs = parser.add_subparsers(dest="what", metavar="[signaling | npm]")
     signaling = programs.add_parser(
         "signaling",
         help="serve signalling instead, for rooms across browsers",
@@ -133,6 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     signaling.add_argument(
         "--host", default="127.0.0.1", help="address to serve at: by default this machine alone reaches it"
+    )
+    programs.add_parser(
+        "npm",
+        help="pack the npm package for JavaScript pages instead",
+        description="Pack npm's webraft-web, with the wheels that it loads.",
     )
     return parser
 

@@ -18,6 +18,7 @@ from typing import Self
 from xml.etree import ElementTree as ET
 
 from demo.command import signaling_packages
+from demo.toolchain.npm_package import npm_package
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.wheels import build_wheel
@@ -34,6 +35,7 @@ Without a suite, all of them run:
   unit      the package on this Python, from its built wheel
   pyodide   the built wheel in Pyodide, under Node and in headless Chromium
   compiled  the compiled wheels, natively and in Pyodide, against the pure one
+  javascript the npm package for JavaScript pages, under Node
   signaling servers that connect browsers, as programs of their own
   tabs      several real tabs of headless Chromium
 `all` stands for all of them, for the tests that take their time, for the programs
@@ -64,6 +66,7 @@ TESTED = (
     "pyodide-oldest",
     "pyodide-next",
     "compiled",
+    "javascript",
     "signaling",
     "tabs",
     "firefox",
@@ -247,7 +250,13 @@ def set_up(plan: Plan) -> Path:
         needs.append(setup.ensure_chromium)
     if "compiled" in plan.suites:
         needs += [_or_none(native_wheel), _or_none(pyodide_wheel)]
-    if {"signaling", "tabs", "firefox", "network"} & set(plan.suites):
+    "javascript",
+    "signaling",
+    "tabs",
+    "firefox",
+    "network",
+)
+IN_ALL = ("pyodide-oldest", "pyodide-next", "firefox", "network")
         needs += [setup.signaling_dir, signaling_packages]
     if "firefox" in plan.suites:
         needs += [setup.ensure_firefox, setup.puppeteer_dir]

@@ -20,6 +20,7 @@ PYTEST_PATHS = {
     "pyodide-oldest": ["tests/pyodide"],
     "pyodide-next": ["tests/pyodide"],
     "compiled": ["tests/compiled"],
+    "javascript": ["tests/javascript"],
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
@@ -54,6 +55,7 @@ _APT_INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")
 _APT = threading.Lock()  # suites get ready at the same time, and apt serves one at a time
 _GLUE = ROOT / "js_glue"
 _SITE = ROOT / "demo" / "site"
+_FACADE_TESTS = ROOT / "tests" / "javascript"
 
 
 def tests_python() -> Path:
@@ -174,6 +176,7 @@ def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str 
     """Return title, command line and directory of the checks that are not pytest's."""
     tool = python.parent
     report = ["--test-reporter=junit", f"--test-reporter-destination={scratch / 'node --test'}.xml"]
+    prettier = ["node_modules/.bin/prettier", "--check", "--print-width=110"]
     spec = ["--test-reporter=spec", "--test-reporter-destination=stdout"]
     return {
         "lint": [
@@ -185,8 +188,10 @@ def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str 
         "js": [
             ("prettier", ["node_modules/.bin/prettier", "--check", "."], _GLUE),
             ("tsc", ["node_modules/.bin/tsc"], _GLUE),
-            ("prettier, demo", ["node_modules/.bin/prettier", "--check", "--print-width=110", _SITE], _GLUE),
+            ("prettier, demo", [*prettier, _SITE], _GLUE),
             ("tsc, demo", ["node_modules/.bin/tsc", "-p", ROOT / "demo"], _GLUE),
+            ("prettier, façade's tests", [*prettier, _FACADE_TESTS], _GLUE),
+            ("tsc, façade's tests", ["node_modules/.bin/tsc", "-p", _FACADE_TESTS], _GLUE),
             ("node --test", ["node", "--test", *report, *spec], _GLUE),
         ],
     }[suite]

@@ -136,7 +136,7 @@ def start(awaitable: Awaitable[Any], js_settle: Any) -> None:
 
 
 async def kept(js_held: Any) -> Any:
-    """Wait for a promise, which the page wraps: else Pyodide would wait for it, and never let go of one unkept."""
+    """Wait for a promise that comes in a box: Pyodide would wait for a bare one, and never let go of it."""
     number = next(_numbers)
     _promised[number] = future = asyncio.get_running_loop().create_future()
     try:

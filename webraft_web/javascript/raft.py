@@ -41,7 +41,7 @@ class PageRaft(RaftInterface):
     def create_instance(self, address: str) -> NodeInstance:
         js_node = self._js_raft.createInstance(address)
         is_node = callable(getattr(js_node, "write", None))
-        return PageNode(address, self, js_node) if is_node else js_node  # type: ignore[no-any-return]
+        return PageNode(address, self, js_node) if is_node else js_node
 
     @property
     def election_timeout(self) -> float:

@@ -28,14 +28,20 @@ beforeLoad("constructing a class before load throws", () => {
     () => new Emitter(),
     newSecret,
   ]) {
-    assert.throws(make, (error) => error instanceof LocalProtocolError && /`await load\(\)` first/.test(error.message));
+    assert.throws(
+      make,
+      (error) => error instanceof LocalProtocolError && /`await load\(\)` first/.test(error.message),
+    );
   }
 });
 
 beforeLoad("a load that failed may be tried again", async () => {
   await assert.rejects(load({ indexURL: "file:///nowhere" }), /nowhere\/pyodide\.mjs/);
   const broken = { pyimport: () => ({ find_spec() {}, destroy() {} }), loadPackage: brokenLoadPackage };
-  await assert.rejects(load({ pyodide: broken }), { name: "ConfigError", message: /cannot be loaded: no such wheel/ });
+  await assert.rejects(load({ pyodide: broken }), {
+    name: "ConfigError",
+    message: /cannot be loaded: no such wheel/,
+  });
 });
 
 /**
@@ -61,7 +67,8 @@ promise("handlers are called in the order in which they came", () => {
   const emitter = new Emitter({ happened: ["what"] });
   /** @type {unknown[]} */
   const heard = [];
-  for (const name of ["first", "second", "third"]) emitter.listen("happened", (what) => heard.push([name, what]));
+  for (const name of ["first", "second", "third"])
+    emitter.listen("happened", (what) => heard.push([name, what]));
   emitter.emit("happened", { any: ["value"] });
   assert.deepEqual(
     heard,
@@ -140,9 +147,16 @@ promise("a handlers this is who emits", () => {
 
 promise("a handler that cannot call back is refused", async () => {
   const raft = await loneServer(FooRaft);
-  const wrong = [() => {}, (/** @type {any} */ _entry) => {}, (/** @type {any} */ _entry, /** @type {any} */ _index) => {}];
+  const wrong = [
+    () => {},
+    (/** @type {any} */ _entry) => {},
+    (/** @type {any} */ _entry, /** @type {any} */ _index) => {},
+  ];
   for (const handler of wrong) {
-    assert.throws(() => raft.listen("apply", handler), { name: "ConfigError", message: /entry, index, done/ });
+    assert.throws(() => raft.listen("apply", handler), {
+      name: "ConfigError",
+      message: /entry, index, done/,
+    });
   }
   assert.throws(() => raft.listen("refresh", () => {}), ConfigError);
   assert.throws(() => raft.listen("apply", /** @type {any} */ ("text")), { name: "BadArgumentError" });
@@ -153,7 +167,11 @@ promise("whatever can call back may do so", async () => {
   /** @type {string[]} */
   const heard = [];
   raft.listen("apply", (...args) => args[2]((heard.push("rest"), undefined)));
-  raft.listen("apply", ((_e, _i, done) => done((heard.push("bound"), undefined))).bind(null));
+  const toBind = (/** @type {any} */ _entry, /** @type {any} */ _index, /** @type {any} */ done) => {
+    heard.push("bound");
+    done();
+  };
+  raft.listen("apply", toBind.bind(null));
   raft.listen("apply", async (_entry, _index, done) => {
     await null;
     heard.push("async with done");
@@ -190,7 +208,18 @@ promise("what an async handler rejects with means not applied", async () => {
 
 promise("json carries values both ways", async () => {
   const raft = (await loneServer(FooRaft)).keep();
-  const values = [null, true, 0, -1.5, 2 ** 53 - 1, "é😀\ud800\u0000", [], {}, [[[{ "": [null] }]]], { __proto__: null, a: 1 }];
+  const values = [
+    null,
+    true,
+    0,
+    -1.5,
+    2 ** 53 - 1,
+    "é😀\ud800\u0000",
+    [],
+    {},
+    [[[{ "": [null] }]]],
+    { __proto__: null, a: 1 },
+  ];
   for (const value of values) await raft.propose(value);
   assert.deepEqual(raft.commands, JSON.parse(JSON.stringify(values)));
   await raft.propose({ absent: undefined, date: new Date(0) });
@@ -201,11 +230,26 @@ promise("what json would change or leave out in silence is refused", async () =>
   const raft = (await loneServer(FooRaft)).keep();
   const circular = {};
   circular.self = circular;
+  /** @type {unknown[]} */
   let deep = [];
   for (let depth = 0; depth < 300; depth++) deep = [deep];
-  const wrong = [undefined, NaN, Infinity, 2 ** 53, 1n, Symbol("s"), () => {}, new Map(), new Set(), [undefined]];
+  const wrong = [
+    undefined,
+    NaN,
+    Infinity,
+    2 ** 53,
+    1n,
+    Symbol("s"),
+    () => {},
+    new Map(),
+    new Set(),
+    [undefined],
+  ];
   for (const value of [...wrong, { f() {} }, circular, deep]) {
-    await assert.rejects(raft.propose(value), (error) => error instanceof BadArgumentError && error instanceof LocalProtocolError);
+    await assert.rejects(
+      raft.propose(value),
+      (error) => error instanceof BadArgumentError && error instanceof LocalProtocolError,
+    );
   }
   assert.deepEqual(raft.applied, []);
 });
@@ -214,12 +258,18 @@ promise("an error has the name and the message of the exception", async () => {
   const raft = await loneServer(FooRaft);
   const error = await raft.yieldTo("nowhere").catch((error) => error);
   assert.ok(error instanceof BadArgumentError && error instanceof WebraftError && error instanceof Error);
-  assert.deepEqual([error.name, String(error).split(" to ")[0]], ["BadArgumentError", "BadArgumentError: cannot yield"]);
+  assert.deepEqual(
+    [error.name, String(error).split(" to ")[0]],
+    ["BadArgumentError", "BadArgumentError: cannot yield"],
+  );
   assert.ok(Object.prototype.toString.call(error) === "[object Error]" && error.stack);
   const group = servers(new Network(), ["a", "b"]);
   const leader = await leaderOf(group);
   const follower = group.find((server) => server !== leader);
-  await assert.rejects(async () => follower?.transferLeadership(), { name: "NotLeaderError", leaderHint: leader.address });
+  await assert.rejects(async () => follower?.transferLeadership(), {
+    name: "NotLeaderError",
+    leaderHint: leader.address,
+  });
   await leader.transferLeadership();
   await until(() => follower?.isLeader, "the office is handed over");
 });
@@ -255,7 +305,6 @@ promise("what an application throws is told with its cause", async () => {
   );
   assert.throws(() => raft.join("b"), oops);
   assert.throws(() => raft.join("d"), /must return an object with write\(payload\), got None/);
-  await raft.close();
 });
 
 promise("a getter that breaks later is told and does not stop the server", async () => {
@@ -307,7 +356,9 @@ promise("a server shows what it is", async () => {
   assert.deepEqual([raft.address, raft.members, raft.nodes], ["a", { a: "voter" }, {}]);
   assert.match(raft.clusterID ?? "", /^\w+$/);
   assert.deepEqual([raft.termOf(index), raft.termOf(index + 1)], [term, null]);
-  assert.equal(new Set([new RaftInterface().address, new RaftInterface(null, {}).address]).size, 2);
+  const nameless = [new RaftInterface(), new RaftInterface(null, {})];
+  assert.equal(new Set(nameless.map((server) => server.address)).size, 2);
+  await Promise.all(nameless.map((server) => server.close()));
   assert.throws(() => new RaftInterface("a", { members: ["b"] }), { name: "ConfigError" });
   assert.throws(() => new RaftInterface(""), { name: "BadArgumentError" });
 });
@@ -340,7 +391,10 @@ promise("servers elect and replicate over a BroadcastChannel", async () => {
 promise("a WebRTCNode says what it misses", async () => {
   const raft = await loneServer(FooRaft);
   const room = { room: "r", secret: newSecret(), signaling: [] };
-  assert.throws(() => new WebRTCNode("b", raft, room), { name: "ConfigError", message: /list of at least one/ });
+  assert.throws(() => new WebRTCNode("b", raft, room), {
+    name: "ConfigError",
+    message: /list of at least one/,
+  });
 });
 
 promise("a secret is made anew each time", () => {
@@ -350,6 +404,9 @@ promise("a secret is made anew each time", () => {
 
 promise("a room that cannot be joined says why", async () => {
   await assert.rejects(joinRoom("kanban"), { name: /Error$/, message: /https/ });
-  await assert.rejects(joinRoom("kanban", /** @type {any} */ ({ colour: "red" })), { name: "TypeError", message: /colour/ });
+  await assert.rejects(joinRoom("kanban", /** @type {any} */ ({ colour: "red" })), {
+    name: "TypeError",
+    message: /colour/,
+  });
   await assert.rejects(joinRoom(""), LocalProtocolError);
 });

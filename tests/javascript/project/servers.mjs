@@ -3,6 +3,9 @@
 
 import { NodeInstance, RaftInterface } from "webraft-web";
 
+/** @type {Set<RaftInterface>} */
+const running = new Set();
+
 export class Network {
   /** @type {Map<string, RaftInterface>} */
   servers = new Map();
@@ -46,6 +49,7 @@ export class FooRaft extends RaftInterface {
     super(address, options);
     this.network = network;
     network.servers.set(address, this);
+    running.add(this);
   }
 
   /**
@@ -70,9 +74,6 @@ export class FooRaft extends RaftInterface {
   }
 }
 
-/** @type {Set<RaftInterface>} */
-const running = new Set();
-
 /**
  * Start a server that leads, alone in its cluster.
  *
@@ -82,7 +83,6 @@ const running = new Set();
  */
 export async function loneServer(Kind) {
   const server = new Kind(new Network(), "a", { members: ["a"] });
-  running.add(server);
   await until(() => server.isLeader, "it leads");
   return server;
 }
@@ -96,10 +96,7 @@ export async function loneServer(Kind) {
  */
 export function servers(network, addresses, Kind = FooRaft) {
   const group = addresses.map((address) => new Kind(network, address));
-  for (const server of group) {
-    running.add(server);
-    for (const address of addresses) server.join(address);
-  }
+  for (const server of group) addresses.forEach((address) => server.join(address));
   return group;
 }
 
