@@ -120,7 +120,7 @@ def torment(browsers, seed, accidents):
 
 
 @pytest.mark.parametrize("browsers", [2, 3])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_users_of_several_browsers_see_is_linearizable_under_accidents(browsers, seed):
     """Tabs and browsers die and come back, sleep, hang, and are cut off; in the end all is well again."""
     assert torment(browsers, seed, 12) > 200
@@ -128,7 +128,7 @@ def test_what_users_of_several_browsers_see_is_linearizable_under_accidents(brow
 
 @pytest.mark.long
 @pytest.mark.parametrize("browsers", [2, 3, 5])
-@pytest.mark.parametrize("seed", range(100, 110))
+@pytest.mark.parametrize("seed", range(100, 103))
 def test_what_users_see_is_linearizable_under_many_more_accidents(browsers, seed):
     """The same for longer, and with as many browsers as vote."""
-    assert torment(browsers, seed, 60) > 1000
+    assert torment(browsers, seed, 40) > 1000
