@@ -16,7 +16,7 @@ SECRET = "L9Wd0hHv5eUqgE7xJ2fTz1Rk"
 JOIN = """
     from webraft_web import join_room
     errors = []
-    doc = await join_room({room!r}, initial={initial}, signaling=[{signaling!r}], secret={secret!r})
+    doc = await join_room({room!r}, initial={initial}, signaling=[{signaling!r}], secret={secret!r}{more})
     doc.listen("error", lambda error: errors.append(repr(error)))
     doc.state
 """
@@ -50,9 +50,11 @@ class House(Generic[AnyBrowser]):
         self.join(initial)
         return self.tabs
 
-    def join(self, initial: str = "{}") -> None:
+    def join(self, initial: str = "{}", more: str = "") -> None:
         """Join the room in tabs that are open."""
-        join = JOIN.format(room=self.room, signaling=self.signaling, secret=SECRET, initial=initial)
+        join = JOIN.format(
+            room=self.room, signaling=self.signaling, secret=SECRET, initial=initial, more=more
+        )
         for joining in [tab.start(join) for tab in self.tabs]:
             joining.result()
 

@@ -27,8 +27,14 @@ from tests.tabs.houses import (
     wait_for_votes,
 )
 from tests.tabs.test_history import collect, start_visit
+from tests.tabs.test_webrtc import turn_server
 
 SLEEP_S = 22
+RELAY_ONLY = """
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(options) { super({ ...options, iceTransportPolicy: "relay" }); }
+    }, 1
+"""
 OpenStreet = Callable[[int], list[House[Chromium]]]
 
 
@@ -220,7 +226,6 @@ def test_a_laptop_sleeps_and_wakes(open_street, report, count, who) -> None:
     with sleeper.browser.asleep():
         for one in visits[: len(awake)]:
             one.result(300)
-        add_in_all([house for house in houses if house is not sleeper], 5)
         time.sleep(SLEEP_S)  # which is the point
     for one in visits[len(awake) :]:
         one.result(300)
@@ -294,6 +299,25 @@ def test_a_browser_that_lost_its_storage_comes_back_as_a_new_server(open_street)
     assert members.get(old) != "voter"
     add_in_all(houses, 5)
     assert read_all(houses) == [{"n": 40}] * 4
+
+
+@pytest.mark.long
+def test_a_room_goes_through_a_turn_server_where_nothing_else_is_allowed(open_street, tmp_path) -> None:
+    """The ICE servers that `join_room` is given are the ones in use: relays at both ends, and no address."""
+    houses = open_street(2)
+    with turn_server(tmp_path) as server:
+        for house in houses:
+            house.tabs = house.site.open_many(1)
+            house.tabs[0].page.js(RELAY_ONLY)
+            house.join(more=f", ice_servers=[{server!r}]")
+        wait_for_votes(houses, 2)
+        add_in_all(houses, 10)
+        assert read_all(houses) == [{"n": 20}] * 2
+        ends = "[[link.get('local'), link.get('remote')] for link in doc.status()['links'].values()]"
+        for tab in tabs_of(houses):
+            wait_until(
+                lambda tab=tab: tab.python(ends) == [["relay", "relay"]], "statistics of a relayed link"
+            )
 
 
 @pytest.mark.long

@@ -20,7 +20,7 @@ from webraft_web.core.entry import EntryKind, Snapshot
 from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.ready import Feed
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_TEXT_SIZE: Final = 128 * 1024 * 1024
 MAX_ID_SIZE: Final = 256
 MAX_LIST_SIZE: Final = 10_000

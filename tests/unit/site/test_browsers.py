@@ -323,6 +323,29 @@ def test_leaving_in_order_hands_over_and_shrinks_the_cluster(count, who, tab):
     run(scenario())
 
 
+def test_a_silent_voter_is_replaced_by_a_live_browser():
+    """No more vote than asked for; whoever is killed loses the vote to one that is there."""
+
+    async def scenario():
+        world = World(4)
+        docs = [(await world.join(number, voters=3))[1] for number in range(4)]
+        await until(lambda: len(docs[0].status()["members"]) == 4 and len(voters(docs[0])) == 3)
+        addresses = [doc.status()["address"] for doc in docs]
+        leader = [doc.status()["role"] for doc in docs].index("leader")
+        silent = next(at for at in range(4) if at != leader and addresses[at] in voters(docs[leader]))
+        world.browsers[silent].kill()
+        live = sorted(address for at, address in enumerate(addresses) if at != silent)
+        await until(lambda: voters(docs[leader]) == live)
+        _, back = await world.join(silent, voters=3)
+        await settle(5)
+        assert back.status()["members"][addresses[silent]] == "non_voting"
+        assert voters(back) == live
+        await back.patch(append("heard all the same"))
+        assert await docs[leader].read() == ["heard all the same"]
+
+    run(scenario())
+
+
 def test_browsers_that_never_come_back_are_forgotten_where_there_are_many(monkeypatch):
     """The longest silent without a vote goes when another one comes; back after all, it is a new server."""
     monkeypatch.setattr(leading, "MANY_MEMBERS", 3)
