@@ -19,7 +19,7 @@ from typing import Any, Final
 from webraft_web.clock import AsyncioClock
 from webraft_web.core.errors import StorageError
 from webraft_web.storage.journal import JournalStore
-from webraft_web.storage.sqlite import SQLiteJournal, delete_file, dump_file, room_in, sqlite_error
+from webraft_web.storage.sqlite import SQLiteJournal, delete_file, dump_file, room_in
 
 SUFFIX: Final = ".sqlite3"
 _PLAIN: Final = frozenset(string.ascii_letters + string.digits + "-_")
@@ -86,11 +86,7 @@ class ProcessPlatform:
         return sorted(room for room in rooms if room is not None)
 
     async def delete_journal(self, name: str) -> None:
-        path = self.path(name)
-        try:
-            await asyncio.to_thread(delete_file, path)
-        except OSError as error:
-            raise sqlite_error(name, path, error) from error
+        await asyncio.to_thread(delete_file, self.path(name), name)
 
     async def dump_journal(self, name: str) -> list[tuple[Any, str]] | None:
         return await asyncio.to_thread(dump_file, self.path(name), name)

@@ -189,18 +189,20 @@ def dump_file(path: Path, name: str) -> list[tuple[Any, str]] | None:
     return records
 
 
-def delete_file(path: Path) -> None:
+def delete_file(path: Path, name: str) -> None:
     """Delete a file, if it is there and no other process has it.
 
     Raises:
-        StorageError: If another process has it.
-        OSError: If it may not be deleted.
+        StorageError: If another process has it, or it may not be deleted.
     """
-    if path.exists():
-        with contextlib.closing(_hold(path)):
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-    Path(f"{path}-lock").unlink(missing_ok=True)
+    try:
+        if path.exists():
+            with contextlib.closing(_hold(path)):
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{path}{suffix}").unlink(missing_ok=True)
+        Path(f"{path}-lock").unlink(missing_ok=True)
+    except (sqlite3.Error, OSError) as error:
+        raise sqlite_error(name, path, error) from error
 
 
 def room_in(path: Path) -> str | None:

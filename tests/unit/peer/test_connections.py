@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.peers import until
-from tests.tabs.test_webrtc import own_address
+from tests.tabs.test_webrtc import own_address, turn_server
 from webraft_web.core.errors import ConfigError
 from webraft_web.transports.webrtc.connections import HIGH_BYTES, MAX_MESSAGE_BYTES, default_connections
 from webraft_web.transports.webrtc.native_connections import NativeConnections, fingerprints, until_closed
@@ -21,12 +22,12 @@ def network():
 class End:
     """One end, what it is told, and what it has signalled."""
 
-    def __init__(self, *, is_first, passes=lambda _: True):
+    def __init__(self, *, is_first, passes=lambda _: True, connections=None):
         self.signals, self.opened, self.heard, self.lost = [], [], [], []
         self.lows = self.gathered = 0
         self.other = None
         self.passes = passes
-        self.connection = NativeConnections().open(
+        self.connection = (connections or NativeConnections()).open(
             self, is_polite=not is_first, is_first=is_first, farewell="x"
         )
 
@@ -52,9 +53,9 @@ class End:
 
 
 @asynccontextmanager
-async def pair(*, is_linked=True):
+async def pair(*, is_linked=True, connections=None):
     """Two ends, linked by what they signal."""
-    one, other = End(is_first=True), End(is_first=False)
+    one, other = (End(is_first=is_first, connections=connections) for is_first in (True, False))
     one.other, other.other = other, one
     try:
         if is_linked:
@@ -268,6 +269,22 @@ def test_ice_servers_are_those_that_browsers_take():
         ],
         relay_only=True,
     )
+
+
+@pytest.mark.long
+def test_ends_that_reach_nobody_are_linked_through_a_turn_server(tmp_path):
+    """With relays alone allowed, a real TURN server carries the channel, and no other way is told."""
+
+    async def main(server):
+        connections = NativeConnections([server], relay_only=True)
+        async with pair(connections=connections) as (one, other):
+            ways = re.findall(r"typ (\w+)", str(one.signals + other.signals))
+            assert set(ways) == {"relay"}
+            one.connection.send("x" * 60_000)
+            await until(lambda: other.heard)
+
+    with turn_server(tmp_path) as server:
+        asyncio.run(main(server))
 
 
 def test_outside_of_a_browser_links_are_aiortcs_or_the_error_says_what_to_install(monkeypatch):

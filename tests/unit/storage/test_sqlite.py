@@ -32,7 +32,7 @@ def test_it_keeps_the_promise_of_every_journal(tmp_path):
     """The very contract that IndexedDB keeps, a deleted file included."""
 
     async def delete(name):
-        delete_file(tmp_path / name)
+        delete_file(tmp_path / name, name)
 
     asyncio.run(check_journal(lambda name: opened(tmp_path / name, name), delete))
 
@@ -107,7 +107,7 @@ def test_a_file_that_another_process_has_is_refused_until_that_process_dies(tmp_
             assert isinstance(refusal, StorageError)
             assert "in use by another process" in str(refusal)
             with pytest.raises(StorageError, match="in use by another process"):
-                delete_file(path)
+                delete_file(path, "room")
             assert dump_file(path, "room") == []
         finally:
             process.kill()
@@ -179,6 +179,22 @@ def test_a_directory_that_cannot_be_made_is_an_error_that_names_it(tmp_path):
         raise asyncio.run(opened(tmp_path / "taken" / "file"))
 
 
+def test_what_may_not_be_opened_or_deleted_is_an_error_that_says_where_to_look(tmp_path):
+    """As where something stands in the way of the lock, or the owner is another."""
+    path = tmp_path / "file"
+
+    async def main():
+        (await opened(path)).close()
+        path.with_name("file-lock").mkdir()
+        return await opened(path, is_alone=True)
+
+    with pytest.raises(StorageError, match="see to whom the file and its directory belong"):
+        raise asyncio.run(main())
+    with pytest.raises(StorageError, match="see to whom the file and its directory belong"):
+        delete_file(path, "room")
+    assert path.exists()
+
+
 def test_a_full_disk_is_an_error_and_what_was_stored_before_is_intact(tmp_path):
     """Once there is room again, it goes on: with the next server, as after every failure."""
 
@@ -239,7 +255,7 @@ def test_what_is_kept_of_a_room_can_be_named_dumped_and_deleted(tmp_path):
     """A file that is not there holds nothing, and deleting it is nothing to complain of."""
     path = tmp_path / "file"
     assert dump_file(path, "room") is None
-    delete_file(path)
+    delete_file(path, "room")
 
     async def main():
         journal = await opened(path, "Zimmer é")
@@ -249,5 +265,5 @@ def test_what_is_kept_of_a_room_can_be_named_dumped_and_deleted(tmp_path):
     asyncio.run(main())
     assert room_in(path) == "Zimmer é"
     assert dump_file(path, "Zimmer é") == [(1, "text")]
-    delete_file(path)
+    delete_file(path, "room")
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - names are what matters
