@@ -26,18 +26,22 @@ settings.register_profile(
 )
 settings.load_profile("webraft")
 
-_FIGURES: list[str] = []
+_FIGURE = "figure"
 
 
 @pytest.fixture
-def report() -> Callable[[str], None]:
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Return what takes a line with a measured figure, shown when all tests are over: none is a verdict."""
-    return _FIGURES.append
+    # Properties reach the process that sums up, whichever the test ran in.
+    return lambda line: request.node.user_properties.append((_FIGURE, line))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the figures."""
-    if _FIGURES:
+    reports = [one for some in terminalreporter.stats.values() for one in some]
+    last = [one for one in reports if isinstance(one, pytest.TestReport) and one.when == "teardown"]
+    figures = [line for one in last for name, line in one.user_properties if name == _FIGURE]
+    if figures:
         terminalreporter.section("measured")
-        for line in _FIGURES:
+        for line in figures:
             terminalreporter.line(line)

@@ -25,6 +25,9 @@ PYTEST_PATHS = {
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
 }
+ONE_BY_ONE = ("compiled", "firefox")
+"""Suites that measure, or whose browser is slow enough alone."""
+MOST_BROWSERS = 4
 PYODIDE_VERSIONS = {"pyodide": DEFAULT_VERSION, "pyodide-oldest": "0.27.7", "pyodide-next": "314.0.7"}
 ENVIRONMENT = {
     "SE_AVOID_STATS": "true",  # Selenium asks nobody but this machine
@@ -190,14 +193,18 @@ def checks(suite: str, python: Path, scratch: Path) -> list[tuple[str, list[str 
 
 def pytest_options(suite: str, *, is_whole: bool, is_long: bool) -> list[str]:
     """Return the plugins and options that a suite needs, run as a whole or narrowed down."""
+    options = []
     if suite in PYODIDE_VERSIONS:
-        return ["--rt=node,chrome", f"--dist-dir={pyodide_dist(PYODIDE_VERSIONS[suite])}"]
-    # pytest-pyodide looks into every test module, and only its own suite needs that.
-    options = ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]
-    if suite != "unit" or not is_whole:
+        options += ["--rt=node,chrome", f"--dist-dir={pyodide_dist(PYODIDE_VERSIONS[suite])}"]
+    else:
+        # pytest-pyodide looks into every test module, and only its own suite needs that.
+        options += ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]
+    if not is_whole or suite in ONE_BY_ONE:
         return options
-    # Browsers share the processors badly; what has neither them nor a debugger is spread over all.
     options.append("--numprocesses=auto")
+    if suite != "unit":
+        # Tests with browsers wait more than they compute. Those of one file share what takes long to open.
+        return [*options, f"--maxprocesses={MOST_BROWSERS}", "--dist=loadfile"]
     # All tests together try every branch of the core; watching that takes time.
     return [*options, "--cov=webraft_web.core"] if is_long else options
 

@@ -164,11 +164,11 @@ class SharedDocument:
         return self._client.replica.status()
 
     def invite_link(self) -> str:
-        """Return a link that opens this page with the room's name in its fragment.
+        """Return a link that opens this page with the room's name, cluster and secret in its fragment.
 
-        In this release it joins nobody by itself, and connects no other browser: the page
-        may read the name and join that room of its own browser. The cluster's id is
-        carried along for a release that connects browsers.
+        In a page opened by it `join_room` of that name, with `signaling`, takes the secret from
+        there, and waits for the cluster instead of beginning another. Servers never see a
+        fragment; whoever does see it may join.
         """
         return self._client.replica.invite_link()
 
