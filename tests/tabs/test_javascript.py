@@ -75,7 +75,7 @@ def names() -> list[str]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, project: str) -> Iterator[Page]:
     """Return a tab that has tried all promises."""
-    browser = Chromium(tmp_path_factory.mktemp("profile"))
+    browser = Chromium(tmp_path_factory.mktemp("profile"), "--js-flags=--expose-gc")
     page = browser.open(f"{project}documents.html")
     page.wait_for("globalThis.isOver")
     yield page

@@ -74,7 +74,7 @@ class PageRaft(RaftInterface):
 
     def _let_go(self, _: object) -> None:
         self._js_raft = None
-        self._listeners.clear()
+        self.forget_listeners()
 
 
 class PageNode(NodeInstance):

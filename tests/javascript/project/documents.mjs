@@ -6,12 +6,15 @@ import {
   BadArgumentError,
   LocalProtocolError,
   LocalStorageHandlers,
+  WebRTCNode,
   deleteRoom,
   exportRoom,
   joinRoom,
   listRooms,
+  newSecret,
 } from "webraft-web";
 import { promise } from "./harness.mjs";
+import { leavesNothing } from "./holdings.mjs";
 import { FooRaft, loneServer } from "./servers.mjs";
 
 let rooms = 0;
@@ -176,4 +179,32 @@ promise("a servers document is kept in local storage", async () => {
   handlers.close();
   await raft.propose([{ op: "add", path: "/bread", value: 1 }]);
   assert.equal(handlers.index, raft.lastApplied - 1);
+});
+
+promise("nothing is left of documents that are closed", async () => {
+  await leavesNothing(async (count) => {
+    for (let number = 0; number < count; number += 10) {
+      const { one, other, close } = await openTwice({ n: 0 });
+      one.subscribe(() => one.state);
+      other.listen("updated", async () => other.status());
+      const stream = one.changes();
+      const last = stream.next().then(() => stream.next());
+      for (let value = 0; value < 10; value++) await other.patch([{ op: "replace", path: "/n", value }]);
+      await one.update((state) => ({ n: state.n + 1 }));
+      await assert.rejects(one.patch([{ op: "test", path: "/n", value: -1 }]), {
+        name: "PatchConflictError",
+      });
+      await close();
+      await last.then(() => stream.next());
+    }
+  }, 100);
+});
+
+promise("a WebRTCNode opens and closes", async () => {
+  const raft = await loneServer(FooRaft);
+  const room = { room: "r", secret: newSecret(), signaling: ["broadcast:"], iceServers: [] };
+  const node = new WebRTCNode("b", raft, room);
+  assert.deepEqual([node.address, node.status()], ["b", {}]);
+  node.close();
+  assert.deepEqual(node.status(), {});
 });
