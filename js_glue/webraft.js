@@ -33,3 +33,13 @@ export {
   RaftInterface,
   WebRTCNode,
 } from "./facade/raft.js";
+
+/** @typedef {import("./facade/border.js").LoadOptions} LoadOptions */
+/** @typedef {import("./facade/document.js").DocumentEvents} DocumentEvents */
+/** @typedef {import("./facade/document.js").Operation} Operation */
+/** @typedef {import("./facade/document.js").RoomOptions} RoomOptions */
+/** @typedef {import("./facade/document.js").Status} Status */
+/** @typedef {import("./facade/raft.js").Committed} Committed */
+/** @typedef {import("./facade/raft.js").RaftEvents} RaftEvents */
+/** @typedef {import("./facade/raft.js").RaftState} RaftState */
+/** @typedef {import("./facade/raft.js").WebRTCOptions} WebRTCOptions */

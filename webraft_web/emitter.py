@@ -238,3 +238,7 @@ class Emitter:
     def emit(self, event: str, *arguments: object) -> None:
         """Call every handler of `event` now; coroutines run as tasks."""
         self._listeners.emit(event, *arguments)
+
+    def forget_listeners(self) -> None:
+        """Call no handler any more: nothing will be emitted, and handlers may hold whatever they like."""
+        self._listeners.clear()

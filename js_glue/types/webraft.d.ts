@@ -1,4 +1,13 @@
 export { load } from "./facade/border.js";
+export type LoadOptions = import("./facade/border.js").LoadOptions;
+export type DocumentEvents = import("./facade/document.js").DocumentEvents;
+export type Operation = import("./facade/document.js").Operation;
+export type RoomOptions = import("./facade/document.js").RoomOptions;
+export type Status = import("./facade/document.js").Status;
+export type Committed = import("./facade/raft.js").Committed;
+export type RaftEvents = import("./facade/raft.js").RaftEvents;
+export type RaftState = import("./facade/raft.js").RaftState;
+export type WebRTCOptions = import("./facade/raft.js").WebRTCOptions;
 export { SharedDocument, deleteRoom, exportRoom, joinRoom, listRooms, newSecret } from "./facade/document.js";
 export { AuthenticationError, BadArgumentError, ClusterConflictError, ConfigError, FencedError, LocalProtocolError, NotLeaderError, OutcomeUnknownError, OverloadedError, PatchConflictError, RemoteProtocolError, StorageError, TransportError, WebraftError } from "./facade/errors.js";
 export { BroadcastChannelNode, Emitter, LocalStorageHandlers, NodeInstance, RaftInterface, WebRTCNode } from "./facade/raft.js";

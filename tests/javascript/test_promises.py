@@ -9,8 +9,8 @@ import pytest
 
 from tests.javascript.conftest import PROGRAMS, Outcomes
 
-MODULES = ("promises.mjs", "facade.mjs", "leaks.mjs")
-PYTHON = Path(__file__).parents[1] / "unit" / "test_webraft_readme.py"
+MODULES = ("promises.mjs", "assumptions.mjs", "facade.mjs", "leaks.mjs")
+IN_PYTHON = {"promises.mjs": "test_webraft_readme.py", "assumptions.mjs": "test_webraft_assumptions.py"}
 
 
 def names(module: str) -> list[str]:
@@ -49,7 +49,9 @@ def test_nothing_leaks_across_the_border_over_ten_thousand_proposals(
     long_outcomes.check(name)
 
 
-def test_each_promise_of_webrafts_readme_is_tried_in_both_languages() -> None:
+@pytest.mark.parametrize("module", IN_PYTHON)
+def test_each_promise_of_webrafts_readme_is_tried_in_both_languages(module: str) -> None:
     """By the same names: what is promised to one is promised to the other."""
-    in_python = re.findall(r"^def test_(\w+)", PYTHON.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [name.replace("_", " ") for name in in_python] == titles("promises.mjs")
+    text = (Path(__file__).parents[1] / "unit" / IN_PYTHON[module]).read_text(encoding="utf-8")
+    in_python = re.findall(r"^def test_(\w+)", text, re.MULTILINE)
+    assert [name.replace("_", " ") for name in in_python] == titles(module)

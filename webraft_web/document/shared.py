@@ -210,6 +210,7 @@ class SharedDocument:
         self._is_closed = True
         self._client.detach(self)
         self._end_streams()
+        self._emitter.forget_listeners()
         await self._client.replica.release()
 
     async def __aenter__(self) -> Self:

@@ -40,8 +40,11 @@ class PageRaft(RaftInterface):
 
     def create_instance(self, address: str) -> NodeInstance:
         js_node = self._js_raft.createInstance(address)
-        is_node = callable(getattr(js_node, "write", None))
-        return PageNode(address, self, js_node) if is_node else js_node
+        if not callable(getattr(js_node, "write", None)):
+            return js_node  # type: ignore[no-any-return]  # which is refused
+        if getattr(js_node, "raft", None) is None:
+            js_node.raft = self._js_raft  # nobody told it whose it is
+        return PageNode(address, self, js_node)
 
     @property
     def election_timeout(self) -> float:
@@ -74,7 +77,7 @@ class PageRaft(RaftInterface):
 
     def _let_go(self, _: object) -> None:
         self._js_raft = None
-        self._listeners.clear()
+        self.forget_listeners()
 
 
 class PageNode(NodeInstance):

@@ -326,6 +326,18 @@ promise("a getter that breaks later is told and does not stop the server", async
   assert.ok(await leader.propose("x"));
 });
 
+promise("a node that was not told whose it is learns it", async () => {
+  class ShortRaft extends FooRaft {
+    /** @param {string} address */
+    createInstance(address) {
+      return new FooNode(address, /** @type {any} */ (undefined));
+    }
+  }
+  const group = servers(new Network(), ["a", "b"], ShortRaft);
+  assert.equal(group[0]?.nodes.b?.raft, group[0]);
+  assert.ok(await (await leaderOf(group)).propose("x"));
+});
+
 promise("a nodes own message timeout counts", async () => {
   class Slow extends FooNode {
     get messageTimeout() {

@@ -140,3 +140,6 @@ export async function until(condition, what) {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
+
+/** @param {number} ms */
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
