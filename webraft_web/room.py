@@ -52,7 +52,7 @@ async def join_room(
     Raises:
         BadArgumentError: If the name cannot be one, or JSON cannot carry `initial`.
         ConfigError: If an option cannot be honoured, here or at all, or differs from
-            the one that this page joined the room with.
+            the one that this page joined the room with. In a worker: also if no page lends it WebRTC.
         StorageError: If IndexedDB is missing or broken.
     """
     return await _this_page().join_room(
@@ -114,7 +114,7 @@ def _this_page() -> Page:
         )
     from webraft_web._browser import BrowserPlatform  # noqa: PLC0415 - exists in a browser alone
 
-    return Page(BrowserPlatform(), _open_mesh)
+    return Page(BrowserPlatform(), _open_mesh, _check_mesh)
 
 
 def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
@@ -122,3 +122,9 @@ def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
     from webraft_web.transports.webrtc.opening import open_page_mesh  # noqa: PLC0415 - see above
 
     return open_page_mesh(*arguments, **options)
+
+
+def _check_mesh(**options: Any) -> Awaitable[None]:
+    from webraft_web.transports.webrtc.opening import check_page_mesh  # noqa: PLC0415 - see above
+
+    return check_page_mesh(**options)

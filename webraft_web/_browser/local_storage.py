@@ -27,7 +27,7 @@ class BrowserLocalStorage:
         if failure:
             raise StorageError(
                 f"localStorage cannot keep {len(text)} characters at {key!r}: {failure} "
-                "(it holds about 5 million in all; what was there before is still there)"
+                "(where there is one, it holds about 5 million in all; what was there before is still there)"
             )
 
     def remove(self, key: str) -> None:
@@ -42,4 +42,7 @@ class BrowserLocalStorage:
         """
         failure = self._js_glue.whyUnusable()
         if failure:
-            raise StorageError(f"localStorage cannot be used here: {failure} (pages have it, workers do not)")
+            raise StorageError(
+                f"localStorage cannot be used here: {failure}; keep what is applied elsewhere, by handlers "
+                "of your own or by `storage`"
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -47,11 +47,19 @@ class Page:
     Args:
         platform: What the page offers.
         open_mesh: Links it with pages of other browsers.
+        check_mesh: Raises ConfigError if it could not, given the `signaling` and `ice_servers`: for a
+            worker that takes a moment.
     """
 
-    def __init__(self, platform: Platform, open_mesh: OpenMesh) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        open_mesh: OpenMesh,
+        check_mesh: Callable[..., Awaitable[None]] | None = None,
+    ) -> None:
         self._platform = platform
         self._open_mesh = open_mesh
+        self._check_mesh = check_mesh
         self._rooms: dict[str, _Joined] = {}
 
     async def join_room(
@@ -74,6 +82,8 @@ class Page:
             secret = invitation.secret
         options = _Options(NetworkOptions.of(signaling, secret, ice_servers), voters, storage)
         self._check_platform(storage)
+        if signaling and self._check_mesh is not None:
+            await self._check_mesh(signaling=signaling, ice_servers=options.network.ice_servers)
         joined = self._rooms.get(name)
         if joined is None:
             joined = self._connect(name, genesis, options, invitation.cluster)

@@ -69,6 +69,7 @@ def open_page_mesh(
     strategies = [strategy_for(server, clock, chance) for server in signaling]
 
     async def open_mesh() -> Mesh:
+        await connections.check()
         keys = await derive_keys(secret, room)
         page = secrets.token_hex(16)
         open_meeting = partial(Meeting, strategies, keys, page, clock, chance, on_state=lambda: None)
@@ -84,3 +85,17 @@ def open_page_mesh(
         )
 
     return open_mesh()
+
+
+async def check_page_mesh(
+    *, signaling: Iterable[str | Strategy], ice_servers: Iterable[Mapping[str, Any]]
+) -> None:
+    """Make sure that this page, or worker, could open a mesh with these.
+
+    Raises:
+        ConfigError: If it could not.
+    """
+    connections = BrowserPeerConnections(ice_servers)
+    for server in signaling:
+        strategy_for(server, _browser.shared_clock(), random.Random())  # noqa: S311 - nothing is opened
+    await connections.check()
