@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree as ET
@@ -20,9 +21,10 @@ from xml.etree import ElementTree as ET
 from demo.command import signaling_packages
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
-from demo.toolchain.wheels import build_wheel
+from demo.toolchain.wheels import build_wheel, wheels_dir
 from tests import setup
 from tests.compiled.building import CannotBuildError, native_wheel, pyodide_wheel
+from tests.tabs.serving import tab_routes
 
 USAGE = """\
 usage: python3 tests [SUITE…] [PYTEST ARGUMENTS…]
@@ -34,6 +36,7 @@ Without a suite, all of them run:
   unit      the package on this Python, from its built wheel
   pyodide   the built wheel in Pyodide, under Node and in headless Chromium
   compiled  the compiled wheels, natively and in Pyodide, against the pure one
+  install   the wheel installed as README says: lock file, PyScript, JupyterLite
   signaling servers that connect browsers, as programs of their own
   tabs      several real tabs of headless Chromium
 `all` stands for all of them, for the tests that take their time, for the programs
@@ -57,7 +60,17 @@ Programs that take arguments of their own, such as --help:
 """
 
 CHECKED = ("lint", "types", "js")
-TESTED = ("unit", "pyodide", "pyodide-oldest", "pyodide-next", "compiled", "signaling", "tabs", "firefox")
+TESTED = (
+    "unit",
+    "pyodide",
+    "pyodide-oldest",
+    "pyodide-next",
+    "compiled",
+    "install",
+    "signaling",
+    "tabs",
+    "firefox",
+)
 IN_ALL = ("pyodide-oldest", "pyodide-next", "firefox")
 """Suites that run when they or all are asked for."""
 PROGRAMS = {
@@ -232,10 +245,14 @@ def set_up(plan: Plan) -> Path:
         needs.append(setup.install_glue_tools)
     if set(TESTED) & set(plan.suites) - {"unit", "signaling"}:
         needs.append(setup.pyodide_dist)
-    if {*setup.PYODIDE_VERSIONS, "tabs"} & set(plan.suites):
+    if {*setup.PYODIDE_VERSIONS, "install", "tabs"} & set(plan.suites):
         needs.append(setup.ensure_chromium)
+    if {"install", "tabs", "firefox"} & set(plan.suites):
+        needs += [wheels_dir, tab_routes]  # or processes that test at the same time would make them
     if "compiled" in plan.suites:
         needs += [_or_none(native_wheel), _or_none(pyodide_wheel)]
+    if "install" in plan.suites:
+        needs += [setup.pyscript_dir, partial(setup.pyodide_dist, setup.PYODIDE_VERSIONS["pyodide-next"])]
     if "signaling" in plan.suites:
         needs += [setup.signaling_dir, signaling_packages]
     if "firefox" in plan.suites:

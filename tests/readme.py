@@ -10,6 +10,11 @@ TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="u
 
 def python_block(mark: str) -> str:
     """Return the one block of Python code that contains `mark`."""
-    blocks = [block for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if mark in block]
-    assert len(blocks) == 1, f"README has {len(blocks)} blocks of Python with {mark!r}"
+    return block("python", mark)
+
+
+def block(language: str, mark: str) -> str:
+    """Return the one block of code in a language that contains `mark`."""
+    blocks = [code for code in re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL) if mark in code]
+    assert len(blocks) == 1, f"README has {len(blocks)} blocks of {language} with {mark!r}"
     return blocks[0]

@@ -20,6 +20,7 @@ PYTEST_PATHS = {
     "pyodide-oldest": ["tests/pyodide"],
     "pyodide-next": ["tests/pyodide"],
     "compiled": ["tests/compiled"],
+    "install": ["tests/install"],
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
@@ -102,6 +103,11 @@ def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
 def puppeteer_dir() -> Path:
     """Return a directory with what drives Firefox, got from npm if it is not there yet."""
     return _npm_dir("firefox", "puppeteer-core")
+
+
+def pyscript_dir() -> Path:
+    """Return a directory with PyScript, got from npm if it is not there yet."""
+    return _npm_dir("install", "PyScript") / "node_modules" / "@pyscript" / "core" / "dist"
 
 
 def signaling_dir() -> Path:

@@ -24,10 +24,12 @@ class BrowserLocalStorage:
             StorageError: If localStorage is full, forbidden or missing.
         """
         failure = self._js_glue.writeText(key, text)
+        if failure.startswith("NotSupportedError: "):
+            raise StorageError(failure.partition(": ")[2])
         if failure:
             raise StorageError(
                 f"localStorage cannot keep {len(text)} characters at {key!r}: {failure} "
-                "(where there is one, it holds about 5 million in all; what was there before is still there)"
+                "(it holds about 5 million in all; what was there before is still there)"
             )
 
     def remove(self, key: str) -> None:
