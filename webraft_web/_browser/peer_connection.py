@@ -48,7 +48,9 @@ class BrowserPeerConnections:
         elif self._js_borrowed.canBorrow():
             self._js_open = self._js_borrowed.borrowPeerConnection
         else:
-            raise ConfigError("there is no WebRTC here: pages of browsers have it; run this in one")
+            raise ConfigError(
+                "there is no WebRTC here: pages of browsers have it, unless it is forbidden; run this in one"
+            )
 
     async def check(self) -> None:
         """Make sure that connections can be opened, in a worker by asking for a page that lends them.
