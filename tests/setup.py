@@ -21,6 +21,7 @@ PYTEST_PATHS = {
     "pyodide-next": ["tests/pyodide"],
     "compiled": ["tests/compiled"],
     "javascript": ["tests/javascript"],
+    "install": ["tests/install"],
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
@@ -105,6 +106,11 @@ def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
 def puppeteer_dir() -> Path:
     """Return a directory with what drives Firefox, got from npm if it is not there yet."""
     return _npm_dir("firefox", "puppeteer-core")
+
+
+def pyscript_dir() -> Path:
+    """Return a directory with PyScript, got from npm if it is not there yet."""
+    return _npm_dir("install", "PyScript") / "node_modules" / "@pyscript" / "core" / "dist"
 
 
 def signaling_dir() -> Path:

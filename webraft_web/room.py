@@ -54,7 +54,7 @@ async def join_room(
     Raises:
         BadArgumentError: If the name cannot be one, or JSON cannot carry `initial`.
         ConfigError: If an option cannot be honoured, here or at all, or differs from
-            the one that this page joined the room with.
+            the one that this page joined the room with. In a worker: also if no page lends it WebRTC.
         StorageError: If IndexedDB is missing or broken.
     """
     return await _this_page().join_room(
@@ -128,7 +128,7 @@ def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
     return open_page_mesh(*arguments, **options)
 
 
-def _check_servers(signaling: Sequence[Any], ice_servers: Sequence[Mapping[str, Any]]) -> None:
-    from webraft_web.transports.webrtc.opening import check_servers  # noqa: PLC0415 - as in `_open_mesh`
+def _check_servers(**servers: Any) -> Awaitable[None]:
+    from webraft_web.transports.webrtc.opening import check_servers  # noqa: PLC0415 - see above
 
-    check_servers(signaling, ice_servers)
+    return check_servers(**servers)

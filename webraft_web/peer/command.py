@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _take_part(options: argparse.Namespace) -> int:
     process = Process(Path(options.store))
-    connection = process.enter(
+    connection = await process.enter(
         options.room,
         link=options.link,
         initial=None,

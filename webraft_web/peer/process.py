@@ -38,7 +38,7 @@ class Process:
         self.page = Page(self.platform, self._open_mesh, check_servers)
         self.meshes: dict[str, Mesh] = {}
 
-    def enter(
+    async def enter(
         self,
         name: str | None,
         *,
@@ -61,7 +61,7 @@ class Process:
                 "a process meets browsers at signalling servers, and none was given: signaling takes "
                 'the URLs that the browsers use, as ["wss://…"]'
             )
-        return self.page.enter_room(
+        return await self.page.enter_room(
             room,
             initial=initial,
             signaling=signaling,
@@ -129,7 +129,7 @@ async def join_room(
         ConfigError: If an option cannot be honoured, or a package of the extra `peer` is missing.
         StorageError: If the directory cannot be used, or another process uses the room in it.
     """
-    connection = _process(store).enter(
+    connection = await _process(store).enter(
         name,
         link=link,
         initial=initial,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -47,15 +47,15 @@ class Page:
     Args:
         platform: What the page offers.
         open_mesh: Links it with pages of other browsers.
-        check_servers: Raises ConfigError if `open_mesh` could do nothing with these servers (the
-            ones to meet at, and those of ICE); None to let it find out itself.
+        check_servers: Raises ConfigError if it could not, given the `signaling` and `ice_servers`: for a
+            worker that takes a moment.
     """
 
     def __init__(
         self,
         platform: Platform,
         open_mesh: OpenMesh,
-        check_servers: Callable[[Sequence[Any], Sequence[Mapping[str, Any]]], None] | None = None,
+        check_servers: Callable[..., Awaitable[None]] | None = None,
     ) -> None:
         self._platform = platform
         self._open_mesh = open_mesh
@@ -64,7 +64,7 @@ class Page:
 
     async def join_room(self, name: str, **options: Any) -> SharedDocument:
         """Join a room, with the options of `enter_room`; see `webraft_web.join_room`."""
-        connection = self.enter_room(name, **options)
+        connection = await self.enter_room(name, **options)
         try:
             await connection.joined()
         except BaseException:
@@ -72,7 +72,7 @@ class Page:
             raise
         return SharedDocument(connection.client)
 
-    def enter_room(
+    async def enter_room(
         self,
         name: str,
         *,
@@ -107,10 +107,10 @@ class Page:
         if signaling and secret is None:
             secret = invitation.secret
         network = NetworkOptions.of(signaling, secret, ice_servers)
-        if network.signaling and self._check_servers is not None:
-            self._check_servers(network.signaling, network.ice_servers)
         options = _Options(network, voters, storage)
         self._check_platform(storage)
+        if network.signaling and self._check_servers is not None:
+            await self._check_servers(signaling=network.signaling, ice_servers=network.ice_servers)
         joined = self._rooms.get(name)
         if joined is None:
             runner_options = RunnerOptions(

@@ -38,7 +38,7 @@ def test_two_processes_share_a_room_and_either_keeps_it(signaling, tmp_path):
         await asyncio.sleep(0)
         assert not waiting.done()
         other = Process(tmp_path / "two")
-        connection = other.enter(
+        connection = await other.enter(
             "Room",
             link=None,
             initial={"n": 0},

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.site.rooms import Writer, append, check, settle
 from webraft_web.core.errors import ClusterConflictError, ConfigError, OutcomeUnknownError
 from webraft_web.server import leading
+from webraft_web.site.page import Page
 from webraft_web.testing import run
 from webraft_web.testing.internet import Internet
 from webraft_web.testing.tabs import Browser
@@ -435,5 +436,22 @@ def test_options_that_would_be_a_mistake_are_refused(options, says):
     async def scenario():
         with pytest.raises(ConfigError, match=says):
             await World(1).join(0, **options)
+
+    run(scenario())
+
+
+def test_a_page_that_cannot_be_linked_is_told_before_it_joins():
+    """As a worker to which no page lends its WebRTC; a room of one browser asks for none."""
+
+    async def refuse(**_):
+        raise ConfigError("no page lends its connections")
+
+    async def scenario():
+        tab = World(1).browsers[0].open_tab()
+        page = Page(tab, tab._open_mesh, refuse)
+        with pytest.raises(ConfigError, match="no page lends"):
+            await page.join_room("room", **OPTIONS)
+        doc = await page.join_room("room", initial=["alone"])
+        assert doc.state == ["alone"]
 
     run(scenario())

@@ -66,6 +66,9 @@ class Connection(Protocol):
 class Connections(Protocol):
     """Opens connections."""
 
+    async def check(self) -> None:
+        """Raise ConfigError if none can be opened here."""
+
     def open(self, events: ConnectionEvents, *, is_polite: bool, is_first: bool, farewell: str) -> Connection:
         """Open one end; the other is opened with the opposite of both flags.
 

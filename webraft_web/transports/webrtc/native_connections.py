@@ -59,6 +59,9 @@ class NativeConnections:
             iceTransportPolicy=RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL,
         )
 
+    async def check(self) -> None:
+        """Whatever there is to refuse was refused by now."""
+
     def open(
         self, events: ConnectionEvents, *, is_polite: bool, is_first: bool, farewell: str
     ) -> NativeConnection:

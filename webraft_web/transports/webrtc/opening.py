@@ -38,16 +38,17 @@ class OpenMesh(Protocol):
         """Check the arguments at once, and give the mesh later."""
 
 
-def check_servers(
-    signaling: Iterable[str | Strategy | CopyAndPaste], ice_servers: Iterable[Mapping[str, Any]]
+async def check_servers(
+    *, signaling: Iterable[str | Strategy | CopyAndPaste], ice_servers: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Find out what is wrong with the servers that a mesh is to be opened with, before it is.
+    """Make sure that a mesh could be opened with these servers.
 
     Raises:
-        ConfigError: If there is no WebRTC here, or a server is not what it should be.
+        ConfigError: If it could not.
     """
-    default_connections(ice_servers)
-    _strategies(signaling, _clock(), random.Random())  # noqa: S311 - not used at all
+    connections = default_connections(ice_servers)
+    _strategies(signaling, _clock(), random.Random())  # noqa: S311 - nothing is opened
+    await connections.check()
 
 
 def open_page_mesh(
@@ -85,6 +86,7 @@ def open_page_mesh(
     strategies = _strategies(servers, clock, chance)
 
     async def open_mesh() -> Mesh:
+        await connections.check()
         keys = await derive_keys(secret, room)
         page = secrets.token_hex(16)
         open_meeting = partial(Meeting, strategies, keys, page, clock, chance, on_state=lambda: None)
