@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from webraft_web.core.entry import EntryKind
 from webraft_web.core.errors import (
+    ClusterConflictError,
     FencedError,
     NotLeaderError,
     OutcomeUnknownError,
@@ -290,6 +291,8 @@ class Connection:
 
     def _on_error(self, error: WebraftError) -> None:
         self.client.emit("error", error)
+        if isinstance(error, ClusterConflictError) and not self._copy.cluster:
+            self._conditions.fail(error)  # who waits to join has nothing yet that could listen
 
     def _on_failed(self, error: StorageError) -> None:
         if isinstance(error, FencedError):

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import Committed, EntryKind
 from webraft_web.core.errors import (
+    ClusterConflictError,
     NotLeaderError,
     OverloadedError,
     RemoteProtocolError,
@@ -47,7 +48,7 @@ COMPACT_AFTER: Final = 2000
 """Entries after which the log is cut: the next runner reads what is left before it can serve."""
 PAIR: Final = 2
 YIELD_WITHIN_MS: Final = 5000
-FOUND_AFTER_MS: Final = 3000
+LOOK_MS: Final = 3000
 """How long a browser that does not hold the room looks for others that do, before it begins one."""
 
 
@@ -126,7 +127,7 @@ class Runner:
         self._neighbours: Neighbours | None = None
         self._leaving: Leaving | None = None
         self._is_looking = False
-        self._found_timer = platform.clock.timer(self._on_nobody_found)
+        self._look_timer = platform.clock.timer(self._on_looked)
         self._feeder = Feeder(platform.clock, copy, run, known_tabs, post, lambda: self.links)
         self._machine = RoomMachine(copy, self._fail)
         self._timeouts = RoomTimeouts(platform.random_id())
@@ -157,7 +158,7 @@ class Runner:
             return
         self._is_stopped = True
         self._feeder.close()
-        self._found_timer.close()
+        self._look_timer.close()
         if self._neighbours is not None:
             self._neighbours.close()
         if self._server is not None:
@@ -305,20 +306,29 @@ class Runner:
                 on_error=self._on_error,
             )
         was_looking = self._is_looking
-        may_found = self._options.may_found and not self._options.invited_to
-        self._is_looking = server.identity.cluster_id is None and may_found
+        self._is_looking = server.identity.cluster_id is None
         if self._is_looking and not was_looking:
-            self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
+            self._look_timer.set(self._platform.clock.now_ms() + LOOK_MS)
 
-    def _on_nobody_found(self) -> None:
-        server = self._server
+    def _on_looked(self) -> None:
+        """Begin the room if nobody has it; find fault with those who have it if they did not invite."""
+        server, options = self._server, self._options
         if server is None or not (server.is_ready and self._is_looking):
             return
-        if server.other_clusters():
-            self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
-        else:
+        others = server.other_clusters()
+        if options.may_found and not options.invited_to and not others:
             address = server.identity.address
-            server.become(found_cluster(self._platform, self._options.genesis, address))
+            server.become(found_cluster(self._platform, options.genesis, address))
+            return
+        if options.invited_to and others and options.invited_to not in others:
+            self._on_error(
+                ClusterConflictError(
+                    f"this link invites to cluster {options.invited_to} of room {options.room!r}, and who is "
+                    f"there belongs to {', '.join(sorted(others))}: the room was recovered or given up for "
+                    "another since; ask somebody there for a new link"
+                )
+            )
+        self._look_timer.set(self._platform.clock.now_ms() + LOOK_MS)
 
     def _write(self, address: str, payload: Any) -> None:
         if self._neighbours is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.site.rooms import append, settle
 from tests.unit.site.test_browsers import OPTIONS, World, together, until
-from webraft_web.core.errors import ConfigError
+from webraft_web.core.errors import ClusterConflictError, ConfigError
 from webraft_web.site.invitation import Invitation, invitation_link, read_link
 from webraft_web.testing import run
 
@@ -78,6 +78,24 @@ def test_an_invitation_from_elsewhere_stands_for_that_in_the_pages_address():
         assert (room, invitation.secret) == ("room", OPTIONS["secret"])
         _, doc = await world.join(1, secret=None, invitation=invitation)
         await together(world, [founder, doc])
+
+    run(scenario())
+
+
+def test_an_invitation_to_what_is_no_more_is_told_apart_from_nobody_being_there():
+    """The room was recovered since: its link says so, instead of waiting for ever; a new one joins."""
+
+    async def scenario():
+        world = World(2)
+        _, founder = await world.join(0)
+        old = read_link(founder.invite_link())[1]
+        await founder.recover()
+        with pytest.raises(
+            ClusterConflictError, match=r"invites to cluster .*ask somebody there for a new link"
+        ):
+            await world.join(1, secret=None, invitation=old)
+        _, doc = await world.join(1, secret=None, invitation=read_link(founder.invite_link())[1])
+        assert doc.state == []
 
     run(scenario())
 
