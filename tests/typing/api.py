@@ -8,6 +8,7 @@ from typing import Any, assert_type
 from webraft_web import (
     BroadcastChannelNode,
     Committed,
+    CopyAndPaste,
     Emitter,
     LocalStorageHandlers,
     MemoryStorage,
@@ -20,8 +21,24 @@ from webraft_web import (
     export_room,
     join_room,
     list_rooms,
+    new_secret,
     peer,
 )
+
+
+async def rooms_across_browsers() -> None:
+    """Rooms that several browsers share, met by a server or by hand."""
+    by_hand = CopyAndPaste()
+    doc = await join_room(
+        "trip", signaling=["wss://x", by_hand], secret=new_secret(), ice_servers=[{"urls": "stun:x"}]
+    )
+    assert_type(doc.invite_link(), str)
+    assert_type(await by_hand.create_offer(), str)
+    assert_type(await by_hand.answer_offer("text"), str)
+    await by_hand.accept_answer("text")
+    await doc.recover()
+    await doc.yield_to("cluster")
+    await doc.leave_room()
 
 
 async def rooms() -> None:
