@@ -35,6 +35,8 @@ export {
 } from "./facade/raft.js";
 
 /** @typedef {import("./facade/border.js").LoadOptions} LoadOptions */
+/** @typedef {import("./facade/border.js").Port} Port */
+/** @typedef {import("./facade/border.js").Strategy} Strategy */
 /** @typedef {import("./facade/document.js").DocumentEvents} DocumentEvents */
 /** @typedef {import("./facade/document.js").Operation} Operation */
 /** @typedef {import("./facade/document.js").RoomOptions} RoomOptions */

@@ -45,14 +45,19 @@ export function load(options = {}) {
 async function start(options) {
   const pyodide = /** @type {any} */ (await (options.pyodide ?? loadPyodide(options.indexURL)));
   if (!has(pyodide, "webraft_web")) await install(pyodide, options.wheels ?? (await ownWheels()));
-  const [border, raft] = ["border", "raft"].map((name) => pyodide.pyimport(`webraft_web.javascript.${name}`));
-  border.connect({ makeError, call, offer, answer, change, write, watch });
-  const { read, call: callPython, begin, begin_update, listen, unlisten, emit, kept_or_broken } = border;
+  const [border, raft, room, signaling] = ["border", "raft", "room", "signaling"].map((name) =>
+    pyodide.pyimport(`webraft_web.javascript.${name}`),
+  );
+  border.connect({ makeError, call, offer, answer, change, write, watch, openPort });
+  const { read, call: callPython, begin, listen, unlisten, emit, kept_or_broken } = border;
   const { create_raft, create_emitter, create_node, create_handlers, got_data, each_node, timeout } = raft;
+  const { begin_join, begin_update } = room;
+  const { heard, changed } = signaling;
   python = {
     package: pyodide.pyimport("webraft_web"),
-    ...{ read, call: callPython, begin, begin_update, listen, unlisten, emit, kept_or_broken },
+    ...{ read, call: callPython, begin, listen, unlisten, emit, kept_or_broken },
     ...{ create_raft, create_emitter, create_node, create_handlers, got_data, each_node, timeout },
+    ...{ begin_join, begin_update, heard, changed },
   };
   return pyodide;
 }
@@ -244,6 +249,39 @@ function describe(value) {
   return typeof value === "object" ? `a ${value?.constructor.name}` : `a ${typeof value}`;
 }
 
+/**
+ * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
+ * texts may be lost, repeated, reordered and forged.
+ *
+ * @typedef {object} Strategy
+ * @property {string} url What `status()` calls it.
+ * @property {(topic: string, page: string, onText: (text: string) => void,
+ *   onState: (isConnected: boolean, why?: string) => void) => Port} open Take part in a topic; nothing is
+ *   called back before this has returned, nor after `close`.
+ */
+
+/**
+ * @typedef {object} Port
+ * @property {(text: string, to: string) => void} post To everybody in the topic, or at least to the page `to`.
+ * @property {() => void} close
+ */
+
+/**
+ * Tell URLs and strategies of the page's own apart.
+ *
+ * @param {unknown} signaling
+ * @returns {[unknown, Strategy[]]} With numbers in place of the strategies, and those.
+ */
+export function apart(signaling) {
+  /** @type {Strategy[]} */
+  const strategies = [];
+  if (!Array.isArray(signaling)) return [signaling, strategies];
+  return [
+    signaling.map((one) => (typeof one === "object" && one ? strategies.push(one) - 1 : one)),
+    strategies,
+  ];
+}
+
 // What Python calls
 
 /** @typedef {{promise: PromiseLike<any>}} Held A promise in a box: one that was returned by itself, Pyodide would await. */
@@ -380,5 +418,23 @@ function watch({ promise }, number) {
   promise.then(
     (value) => kept_or_broken(number, typeof value === "string" ? value : undefined),
     (error) => kept_or_broken(number, undefined, error instanceof Error ? error : new Error(String(error))),
+  );
+}
+
+/**
+ * Open a port of a strategy of the page's own.
+ *
+ * @param {Strategy} strategy
+ * @param {string} topic
+ * @param {string} page
+ * @param {number} number By which Python knows the port.
+ */
+function openPort(strategy, topic, page, number) {
+  const { heard, changed } = loaded("a strategy");
+  return strategy.open(
+    topic,
+    page,
+    (text) => told(heard(number, String(text))),
+    (isConnected, why = "") => told(changed(number, Boolean(isConnected), String(why))),
   );
 }

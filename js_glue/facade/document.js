@@ -1,7 +1,7 @@
 // @ts-check
 /** Rooms: a document that all pages of a room share. */
 
-import { begin, callPython, halfOf, load, loaded, own, read, settled, toText } from "./border.js";
+import { apart, begin, callPython, halfOf, load, loaded, own, read, settled, toText } from "./border.js";
 import { listen } from "./raft.js";
 
 /** @typedef {import("./border.js").LoadOptions} LoadOptions */
@@ -49,7 +49,8 @@ import { listen } from "./raft.js";
 /**
  * @typedef {object} RoomOptions
  * @property {any} [initial] The document of a room that does not exist yet; `{}` by default.
- * @property {string[]} [signaling] Where browsers find each other; without any, the room is this browser's.
+ * @property {(string | import("./border.js").Strategy)[]} [signaling] Where browsers find each other: URLs of
+ *   servers, or strategies of your own; without any, the room is this browser's.
  * @property {string} [secret] What browsers prove to one another: `newSecret()` makes one.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
  * @property {number} [voters] How many browsers vote at most, 1 to 9; 5 by default.
@@ -67,9 +68,11 @@ import { listen } from "./raft.js";
  * @returns {Promise<SharedDocument<State>>}
  */
 export async function joinRoom(name, options = {}) {
-  const { indexURL, pyodide, wheels, iceServers, ...room } = options;
+  const { indexURL, pyodide, wheels, iceServers, signaling: given, ...room } = options;
   await load(/** @type {LoadOptions} */ ({ indexURL, pyodide, wheels }));
-  const half = await begin(ourPackage(), "join_room", [name], { ...room, ice_servers: iceServers });
+  const [signaling, strategies] = apart(given);
+  const text = toText({ ...room, signaling, ice_servers: iceServers });
+  const half = await settled((settle) => loaded("a room").begin_join(toText(name), text, strategies, settle));
   return new SharedDocument(half);
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** webraft's API: classes that applications extend, on the ones of Python. */
 
-import { begin, callPython, halfOf, loaded, own, read, told, toText } from "./border.js";
+import { apart, begin, callPython, halfOf, loaded, own, read, told, toText } from "./border.js";
 import { makeError } from "./errors.js";
 
 /**
@@ -374,11 +374,17 @@ class ReadyNode extends NodeInstance {
    * @param {string} address
    * @param {RaftInterface} raft
    * @param {string} kind The class in Python.
-   * @param {object} options
+   * @param {{signaling?: unknown, [name: string]: unknown}} options
    */
-  constructor(address, raft, kind, options) {
+  constructor(address, raft, kind, { signaling: given, ...options }) {
     super(address, raft);
-    own(this, told(loaded(kind).create_node(kind, address, halfOf(raft), toText(options))));
+    const [signaling, strategies] = apart(given);
+    own(
+      this,
+      told(
+        loaded(kind).create_node(kind, address, halfOf(raft), toText({ ...options, signaling }), strategies),
+      ),
+    );
   }
 
   /** @param {any} payload */
@@ -407,7 +413,7 @@ export class BroadcastChannelNode extends ReadyNode {
  * @typedef {object} WebRTCOptions
  * @property {string} room Any name.
  * @property {string} secret Of those who belong to the room: `newSecret()` makes one.
- * @property {string[]} signaling URLs of signalling servers.
+ * @property {(string | import("./border.js").Strategy)[]} signaling URLs of signalling servers, or strategies.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
  */
 

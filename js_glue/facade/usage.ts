@@ -10,6 +10,7 @@ import {
   PatchConflictError,
   RaftInterface,
   SharedDocument,
+  type Strategy,
   WebRTCNode,
   WebraftError,
   deleteRoom,
@@ -30,12 +31,20 @@ interface Board {
   done?: number;
 }
 
+const chat: Strategy = {
+  url: "chat:",
+  open: (topic, page, onText, onState) => {
+    setTimeout(() => onState(true));
+    return { post: (text, to) => onText(topic + page + text + to), close: () => onState(false, "why") };
+  },
+};
+
 export async function rooms(): Promise<void> {
   await load();
   await load({ indexURL: "/pyodide/", wheels: ["/wheels/webraft_web.whl"] });
   const doc = await joinRoom<Board>("kanban", {
     initial: { cards: [] },
-    signaling: ["wss://example.org"],
+    signaling: ["wss://example.org", chat],
     secret: newSecret(),
     iceServers: [{ urls: "stun:stun.example.org" }],
     voters: 3,

@@ -1,5 +1,7 @@
 export { load } from "./facade/border.js";
 export type LoadOptions = import("./facade/border.js").LoadOptions;
+export type Port = import("./facade/border.js").Port;
+export type Strategy = import("./facade/border.js").Strategy;
 export type DocumentEvents = import("./facade/document.js").DocumentEvents;
 export type Operation = import("./facade/document.js").Operation;
 export type RoomOptions = import("./facade/document.js").RoomOptions;

@@ -55,7 +55,8 @@ def test_the_page_of_the_readme_shares_its_document(browser: Chromium, project: 
     one, other = [browser.open(f"{project}readme.html") for _ in range(2)]
     both = {"cards": ["milk", "milk"], "done": 2}
     for page in (one, other):
-        page.wait_for("globalThis.doc")
+        page.wait_for("globalThis.doc !== undefined")
+    for page in (one, other):
         assert page.js("doc.read()") == both
         assert page.js("doc.state") == both
         wait_until(lambda page=page: page.log, "what subscribers print")

@@ -2,5 +2,6 @@
 
 It adds conversions and nothing else: what a page calls is the class or function
 that Python programs call. `border` says how calls, results, errors and handlers
-cross; `raft` lets a class of JavaScript's extend `RaftInterface` and `NodeInstance`.
+cross; `raft` lets classes of JavaScript's extend `RaftInterface` and `NodeInstance`,
+`signaling` lets objects of its be strategies, and `room` is for rooms.
 """

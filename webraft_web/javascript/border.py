@@ -108,17 +108,6 @@ def begin(target: Any, name: str, arguments: str, options: str, js_settle: Any) 
     start(getattr(target, name)(*read_text(arguments), **read_text(options)), js_settle)
 
 
-@answering
-def begin_update(document: Any, js_function: Any, options: str, js_settle: Any) -> None:
-    """Do `SharedDocument.update` with a function of JavaScript's."""
-
-    def change(copy: Any) -> Any:
-        answer = _js_page.change(js_function, encode(copy))
-        return read_text(answer) if isinstance(answer, str) else kept(answer)  # which is refused
-
-    start(document.update(change if callable(js_function) else js_function, **read_text(options)), js_settle)
-
-
 def start(awaitable: Awaitable[Any], js_settle: Any) -> None:
     """Await it; `js_settle(error)` or `js_settle(None, result)` tells how it came out."""
     task = asyncio.ensure_future(awaitable)

@@ -17,6 +17,7 @@ import webraft_web
 from webraft_web.emitter import Emitter
 from webraft_web.interface import RaftInterface
 from webraft_web.javascript.border import answering, js_page, kept_later, read_text, to_result
+from webraft_web.javascript.signaling import with_strategies
 from webraft_web.json_text import encode
 from webraft_web.node_instance import NodeInstance
 from webraft_web.nodes import deliver
@@ -131,9 +132,12 @@ def create_emitter(events: str | None) -> Emitter:
 
 
 @answering
-def create_node(kind: str, address: str, raft: RaftInterface, options: str) -> NodeInstance:
+def create_node(
+    kind: str, address: str, raft: RaftInterface, options: str, js_strategies: Any
+) -> NodeInstance:
     """Make one of the nodes that are ready to use."""
-    node: NodeInstance = getattr(webraft_web, kind)(address, raft, **read_text(options))
+    chosen = with_strategies(read_text(options), js_strategies)
+    node: NodeInstance = getattr(webraft_web, kind)(address, raft, **chosen)
     return node
 
 

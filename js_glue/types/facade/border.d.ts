@@ -61,6 +61,50 @@ export function settled(start: (settle: (error: Error | undefined, result: any) 
  */
 export function toText(value: unknown): string;
 /**
+ * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
+ * texts may be lost, repeated, reordered and forged.
+ *
+ * @typedef {object} Strategy
+ * @property {string} url What `status()` calls it.
+ * @property {(topic: string, page: string, onText: (text: string) => void,
+ *   onState: (isConnected: boolean, why?: string) => void) => Port} open Take part in a topic; nothing is
+ *   called back before this has returned, nor after `close`.
+ */
+/**
+ * @typedef {object} Port
+ * @property {(text: string, to: string) => void} post To everybody in the topic, or at least to the page `to`.
+ * @property {() => void} close
+ */
+/**
+ * Tell URLs and strategies of the page's own apart.
+ *
+ * @param {unknown} signaling
+ * @returns {[unknown, Strategy[]]} With numbers in place of the strategies, and those.
+ */
+export function apart(signaling: unknown): [unknown, Strategy[]];
+/**
+ * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
+ * texts may be lost, repeated, reordered and forged.
+ */
+export type Strategy = {
+    /**
+     * What `status()` calls it.
+     */
+    url: string;
+    /**
+     * Take part in a topic; nothing is
+     * called back before this has returned, nor after `close`.
+     */
+    open: (topic: string, page: string, onText: (text: string) => void, onState: (isConnected: boolean, why?: string) => void) => Port;
+};
+export type Port = {
+    /**
+     * To everybody in the topic, or at least to the page `to`.
+     */
+    post: (text: string, to: string) => void;
+    close: () => void;
+};
+/**
  * A promise in a box: one that was returned by itself, Pyodide would await.
  */
 export type Held = {

@@ -38,7 +38,8 @@
 /**
  * @typedef {object} RoomOptions
  * @property {any} [initial] The document of a room that does not exist yet; `{}` by default.
- * @property {string[]} [signaling] Where browsers find each other; without any, the room is this browser's.
+ * @property {(string | import("./border.js").Strategy)[]} [signaling] Where browsers find each other: URLs of
+ *   servers, or strategies of your own; without any, the room is this browser's.
  * @property {string} [secret] What browsers prove to one another: `newSecret()` makes one.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
  * @property {number} [voters] How many browsers vote at most, 1 to 9; 5 by default.
@@ -238,9 +239,10 @@ export type RoomOptions = {
      */
     initial?: any;
     /**
-     * Where browsers find each other; without any, the room is this browser's.
+     * Where browsers find each other: URLs of
+     * servers, or strategies of your own; without any, the room is this browser's.
      */
-    signaling?: string[];
+    signaling?: (string | import("./border.js").Strategy)[];
     /**
      * What browsers prove to one another: `newSecret()` makes one.
      */

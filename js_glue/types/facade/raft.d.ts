@@ -208,7 +208,7 @@ export class BroadcastChannelNode extends ReadyNode {
  * @typedef {object} WebRTCOptions
  * @property {string} room Any name.
  * @property {string} secret Of those who belong to the room: `newSecret()` makes one.
- * @property {string[]} signaling URLs of signalling servers.
+ * @property {(string | import("./border.js").Strategy)[]} signaling URLs of signalling servers, or strategies.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
  */
 /** A server in a page of any browser, reached over WebRTC. */
@@ -278,9 +278,9 @@ export type WebRTCOptions = {
      */
     secret: string;
     /**
-     * URLs of signalling servers.
+     * URLs of signalling servers, or strategies.
      */
-    signaling: string[];
+    signaling: (string | import("./border.js").Strategy)[];
     /**
      * STUN and TURN servers.
      */
@@ -292,9 +292,12 @@ declare class ReadyNode extends NodeInstance {
      * @param {string} address
      * @param {RaftInterface} raft
      * @param {string} kind The class in Python.
-     * @param {object} options
+     * @param {{signaling?: unknown, [name: string]: unknown}} options
      */
-    constructor(address: string, raft: RaftInterface, kind: string, options: object);
+    constructor(address: string, raft: RaftInterface, kind: string, { signaling: given, ...options }: {
+        signaling?: unknown;
+        [name: string]: unknown;
+    });
     /** @param {any} payload */
     write(payload: any): void;
 }

@@ -15,7 +15,7 @@ import {
 } from "webraft-web";
 import { promise } from "./harness.mjs";
 import { leavesNothing } from "./holdings.mjs";
-import { FooRaft, loneServer } from "./servers.mjs";
+import { FooRaft, Network, leaderOf, loneServer, servers, until } from "./servers.mjs";
 
 let rooms = 0;
 
@@ -200,11 +200,40 @@ promise("nothing is left of documents that are closed", async () => {
   }, 100);
 });
 
-promise("a WebRTCNode opens and closes", async () => {
-  const raft = await loneServer(FooRaft);
-  const room = { room: "r", secret: newSecret(), signaling: ["broadcast:"], iceServers: [] };
-  const node = new WebRTCNode("b", raft, room);
-  assert.deepEqual([node.address, node.status()], ["b", {}]);
-  node.close();
+/** A strategy of the page's own: whatever carries texts will do. */
+class Bus {
+  url = "bus:";
+  /** @type {Map<string, Set<(text: string) => void>>} */
+  topics = new Map();
+
+  /** @type {import("webraft-web").Strategy["open"]} */
+  open = (topic, _page, onText, onState) => {
+    const others = this.topics.get(topic) ?? new Set();
+    this.topics.set(topic, others.add(onText));
+    setTimeout(onState, 0, true);
+    return {
+      post: (text) => others.forEach((hear) => setTimeout(hear, 0, text)),
+      close: () => void others.delete(onText),
+    };
+  };
+}
+
+promise("servers find each other by a strategy of the page and link by WebRTC", async () => {
+  const bus = new Bus();
+  const room = { room: "r", secret: newSecret(), signaling: [bus], iceServers: [] };
+  class WebRaft extends FooRaft {
+    /** @param {string} address */
+    createInstance(address) {
+      return new WebRTCNode(address, this, room);
+    }
+  }
+  const group = servers(new Network(), ["a", "b"], WebRaft);
+  const leader = await leaderOf(group);
+  await leader.propose("x");
+  const node = /** @type {WebRTCNode} */ (Object.values(leader.nodes)[0]);
+  const { signaling } = node.status();
+  assert.ok(JSON.stringify(signaling).includes("bus:"), JSON.stringify(signaling));
+  await Promise.all(group.map((server) => server.close()));
+  await until(() => [...bus.topics.values()].every((topic) => topic.size === 0), "all ports are closed");
   assert.deepEqual(node.status(), {});
 });

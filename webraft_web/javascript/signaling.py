@@ -1,0 +1,72 @@
+"""Signalling strategies of a page's own, written in JavaScript: what `Strategy` asks for, in camelCase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from webraft_web.javascript.border import answering, js_page
+from webraft_web.transports.signaling.base import OnState, OnText
+
+_numbers = count(1)
+_open: dict[int, PagePort] = {}
+
+
+class PageStrategy:
+    """A strategy that is an object of the page's. Compared by that object."""
+
+    def __init__(self, js_strategy: Any) -> None:
+        self._js_strategy = js_strategy
+        self.url = str(js_strategy.url)
+
+    def open(self, topic: str, page: str, on_text: OnText, on_state: OnState) -> PagePort:
+        return PagePort(self._js_strategy, topic, page, on_text, on_state)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PageStrategy) and bool(self._js_strategy == other._js_strategy)
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+
+class PagePort:
+    """A page's place in a topic; what it says after it was closed is passed over."""
+
+    def __init__(self, js_strategy: Any, topic: str, page: str, on_text: OnText, on_state: OnState) -> None:
+        self.on_text = on_text
+        self.on_state = on_state
+        self._number = next(_numbers)
+        self._js_port = js_page().openPort(js_strategy, topic, page, self._number)
+        _open[self._number] = self
+
+    def post(self, text: str, to: str = "") -> None:
+        if self._number in _open:
+            self._js_port.post(text, to)
+
+    def close(self) -> None:
+        if _open.pop(self._number, None) is not None:
+            self._js_port.close()
+
+
+@answering
+def heard(number: int, text: str) -> None:
+    """Take in what was posted to a port."""
+    if number in _open:
+        _open[number].on_text(text)
+
+
+@answering
+def changed(number: int, is_connected: bool, why: str) -> None:
+    """Take note whether a port carries texts."""
+    if number in _open:
+        _open[number].on_state(is_connected, why)
+
+
+def with_strategies(options: Mapping[str, Any], js_strategies: Any) -> dict[str, Any]:
+    """Return options whose `signaling` has strategies in place of their numbers."""
+    signaling = options.get("signaling")
+    if not isinstance(signaling, list):
+        return dict(options)
+    found = [PageStrategy(js_strategies[one]) if type(one) is int else one for one in signaling]
+    return {**options, "signaling": found}
