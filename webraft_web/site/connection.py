@@ -87,6 +87,7 @@ class Connection:
         self._conditions = Conditions()
         self._known_tabs = [self.tab]
         self._was_leader = False
+        self._led_by: tuple[str, int] | None = None
         self._has_left = False
         self._runner: Runner | None = None
         self.client = Client(self, platform.clock, platform.random_id())
@@ -287,7 +288,16 @@ class Connection:
         if self._runner is not None and self._runner.has_left and not self._has_left:
             self._has_left = True
             self._post(protocol.Left())
+        if self._runner is not None and self._is_led_anew(*self._runner.led_by):
+            self.client.resubmit()
         self._conditions.settle()
+
+    def _is_led_anew(self, leader: str, term: int) -> bool:
+        """Note who leads; whether what was under way to another leader may be lost."""
+        if not leader or (leader, term) == self._led_by:
+            return False
+        before, self._led_by = self._led_by, (leader, term)
+        return before is not None
 
     def _on_error(self, error: WebraftError) -> None:
         self.client.emit("error", error)
@@ -427,8 +437,9 @@ class Connection:
         self._note_tabs(beat.tabs)
         if is_new:
             self._reads.clear()
-            self.client.resubmit()
             self._ask_to_run()
+        if self._is_led_anew(beat.leader, beat.term) or is_new:
+            self.client.resubmit()
         self._conditions.settle()
 
     def _on_refused(self, content: protocol.Refused) -> None:

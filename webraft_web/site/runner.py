@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from webraft_web.core.entry import Committed, EntryKind
+from webraft_web.core.entry import Committed, EntryKind, address_of
 from webraft_web.core.errors import (
     ClusterConflictError,
     NotLeaderError,
@@ -447,6 +447,14 @@ class Runner:
     def is_leader(self) -> bool:
         """Whether the server leads its cluster."""
         return self._driver is not None and self._driver.raft.role is Role.LEADER
+
+    @property
+    def led_by(self) -> tuple[str, int]:
+        """The address of the server that leads, "" if none is known, and the term."""
+        driver = self._driver
+        if driver is None or driver.raft.leader_id is None:
+            return "", 0
+        return address_of(driver.raft.leader_id), driver.raft.current_term
 
     @property
     def is_joined(self) -> bool:

@@ -165,6 +165,24 @@ def test_the_others_go_on_when_the_leaders_browser_is_killed(seed):
     run(scenario())
 
 
+def test_what_was_under_way_to_a_leader_that_dies_is_sent_to_the_next_one():
+    """As soon as that one leads, from every tab of a browser: it does not wait to be missed."""
+
+    async def scenario():
+        world, _, docs = await open_together(3, tabs=2)
+        leader = next(n for n in range(3) if docs[2 * n].status()["role"] == "leader")
+        rest = [doc for number, doc in enumerate(docs) if number // 2 != leader]
+        await asyncio.gather(*(doc.patch(append("opens the session")) for doc in rest))
+        world.browsers[leader].kill()
+        writing = [asyncio.ensure_future(doc.patch(append(n))) for n, doc in enumerate(rest)]
+        before = rest[0].status()["term"]
+        await until(lambda: all(d.status()["leader"] and d.status()["term"] > before for d in rest))
+        await settle(0.5)
+        assert all(one.done() for one in writing)
+
+    run(scenario())
+
+
 def test_of_two_friends_one_closes_the_laptop_and_the_other_goes_on():
     """Either of them, leading or not; back again, it has its vote back and lacks nothing."""
 
