@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 
+import pytest
+
 from tests.readme import block
 
 WRITE = """
@@ -19,6 +21,7 @@ json.dumps([version(name) for name in ("webraft_web", "jsonpatch", "jsonpointer"
 """
 
 
+@pytest.mark.long
 def test_a_lock_file_that_micropip_wrote_loads_what_it_had_installed(browser, site) -> None:
     """README's two lines give the wheel and its dependencies, though Pyodide's own lock file has others."""
     page = browser.open(f"{site.url}worker/blank.html")

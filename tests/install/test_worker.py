@@ -27,14 +27,27 @@ def open_worker(browser: Browser[Page], site: Site) -> PythonTab:
     return PythonTab(browser.open(f"{site.url}worker/worker.html"))
 
 
-def test_a_worker_shares_a_room_and_makes_way_for_a_page(browser, site) -> None:
+@pytest.fixture(scope="module")
+def own_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """Return the browser of the worker that two tests share."""
+    chromium = Chromium(tmp_path_factory.mktemp("own"))
+    yield chromium
+    chromium.kill()
+
+
+@pytest.fixture(scope="module")
+def worker(own_browser: Chromium, site: Site) -> PythonTab:
+    """Return the worker."""
+    return open_worker(own_browser, site)
+
+
+def test_a_worker_shares_a_room_and_makes_way_for_a_page(worker, own_browser, site) -> None:
     """It runs the room while nobody else can; a page then keeps what it paints before Python runs."""
-    worker = open_worker(browser, site)
     worker.python("from webraft_web import join_room; doc = await join_room('room', initial={'n': 0})")
     worker.python("await doc.patch([{'op': 'replace', 'path': '/n', 'value': 1}])")
     assert worker.python("doc.status()['role']") == "leader"
     assert worker.python("doc.invite_link()").startswith("#room=room&cluster=")
-    tab = PythonTab(browser.open(f"{site.url}tab.html"))
+    tab = PythonTab(own_browser.open(f"{site.url}tab.html"))
     tab.python("from webraft_web import join_room; doc = await join_room('room')")
     assert tab.python("await doc.read()") == {"n": 1}
     wait_until(lambda: tab.python("doc.status()['role']") == "leader", "the page to run the room")
@@ -42,9 +55,8 @@ def test_a_worker_shares_a_room_and_makes_way_for_a_page(browser, site) -> None:
     tab.page.wait_for("localStorage.getItem('webraft:room:room')?.includes('\"n\":2')")
 
 
-def test_a_worker_says_what_it_lacks_and_what_to_do(browser, site) -> None:
+def test_a_worker_says_what_it_lacks_and_what_to_do(worker) -> None:
     """Of localStorage, and of WebRTC that nobody lends."""
-    worker = open_worker(browser, site)
     assert re.search(
         "StorageError.*no localStorage here: pages have it, workers do not",
         worker.python("""
@@ -61,7 +73,7 @@ def test_a_worker_says_what_it_lacks_and_what_to_do(browser, site) -> None:
         worker.python("""
             from webraft_web import join_room
             try:
-                outcome = await join_room("room", signaling=["ws://127.0.0.1:9"], secret="public")
+                outcome = await join_room("trip", signaling=["ws://127.0.0.1:9"], secret="public")
             except Exception as error:
                 outcome = repr(error)
             outcome
