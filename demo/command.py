@@ -7,8 +7,10 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import webbrowser
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 
 from demo.toolchain.environment import packages_of, python_with
@@ -40,10 +42,14 @@ def _serve_board(options: argparse.Namespace) -> int:
         # The port is taken before anything is installed: one that is in use shows at once.
         with Server({"/": ROOT / "demo" / "site"}, options.port) as server:
             server.routes = {**_built(), **server.routes}
+            url, advice = server.url, "Open it in two tabs."
+            if options.signaling is not None:
+                url += f"#signaling={_signaling_beside(options.signaling)}"
+                advice = "It has a link that invites another browser."
             serving = True
-            say(f"\n  The board is at {server.url}\n  Open it in two tabs. Ctrl-C stops it.\n")
+            say(f"\n  The board is at {url}\n  {advice} Ctrl-C stops it.\n")
             if not options.no_browser and _has_screen():
-                webbrowser.open(server.url)
+                webbrowser.open(url)
             server.serve_forever()
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
@@ -79,6 +85,23 @@ def _serve_signaling(options: argparse.Namespace) -> int:
     return 0
 
 
+def _signaling_beside(port: int) -> str:
+    """Serve signalling in the background until the program ends; returns the URL."""
+    sys.path.insert(0, str(signaling_packages()))
+    from demo.signaling import serve_forever  # noqa: PLC0415 - there since the line before
+
+    begun: Future[str] = Future()
+
+    def serve() -> None:
+        try:
+            asyncio.run(serve_forever("127.0.0.1", port, begun.set_result))
+        except OSError as error:
+            begun.set_exception(port_error(port, error, "--signaling"))
+
+    threading.Thread(target=serve, daemon=True).start()
+    return begun.result()
+
+
 def _pack(_: argparse.Namespace) -> int:
     try:
         say(f"\n  The npm package is {npm_package()}\n")
@@ -104,6 +127,14 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port, default=8000, help="port to serve on; 0 takes any free one (%(default)s)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address, but open no browser")
+    parser.add_argument(
+        "--signaling",
+        nargs="?",
+        type=_port,
+        const=4444,
+        metavar="PORT",
+        help="serve signalling as well, at this port (%(const)s), so that several browsers can share a board",
+    )
     programs = parser.add_subparsers(dest="what", metavar="[signaling | npm]")
     signaling = programs.add_parser(
         "signaling",

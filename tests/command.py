@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree as ET
@@ -21,9 +22,10 @@ from demo.command import signaling_packages
 from demo.toolchain.npm_package import npm_package
 from demo.toolchain.places import ROOT
 from demo.toolchain.progress import SetupError, say
-from demo.toolchain.wheels import build_wheel
+from demo.toolchain.wheels import build_wheel, wheels_dir
 from tests import setup
 from tests.compiled.building import CannotBuildError, native_wheel, pyodide_wheel
+from tests.tabs.serving import tab_routes
 
 USAGE = """\
 usage: python3 tests [SUITE…] [PYTEST ARGUMENTS…]
@@ -36,6 +38,7 @@ Without a suite, all of them run:
   pyodide   the built wheel in Pyodide, under Node and in headless Chromium
   compiled  the compiled wheels, natively and in Pyodide, against the pure one
   javascript the npm package for JavaScript pages, under Node
+  install   the wheel installed as README says: lock file, PyScript, JupyterLite
   signaling servers that connect browsers, as programs of their own
   tabs      several real tabs of headless Chromium
 `all` stands for all of them, for the tests that take their time, for the programs
@@ -43,6 +46,7 @@ below that search for as long as they are given, and for
   pyodide-oldest as pyodide, in the oldest that is supported
   pyodide-next   as pyodide, in the newest
   firefox        several real tabs of headless Firefox
+  network        browsers in networks that are cut and healed; needs root
 
 Whatever follows the suites goes to pytest: python3 tests unit -k election -x
 Files do, too:                              python3 tests tests/unit/test_wire.py
@@ -66,11 +70,13 @@ TESTED = (
     "pyodide-next",
     "compiled",
     "javascript",
+    "install",
     "signaling",
     "tabs",
     "firefox",
+    "network",
 )
-IN_ALL = ("pyodide-oldest", "pyodide-next", "firefox")
+IN_ALL = ("pyodide-oldest", "pyodide-next", "firefox", "network")
 """Suites that run when they or all are asked for."""
 PROGRAMS = {
     "scenarios": "tests.scenarios.command",
@@ -244,13 +250,17 @@ def set_up(plan: Plan) -> Path:
         needs.append(setup.install_glue_tools)
     if set(TESTED) & set(plan.suites) - {"unit", "signaling"}:
         needs.append(setup.pyodide_dist)
-    if {*setup.PYODIDE_VERSIONS, "tabs"} & set(plan.suites):
+    if {*setup.PYODIDE_VERSIONS, "install", "tabs", "firefox", "network"} & set(plan.suites):
         needs.append(setup.ensure_chromium)
+    if {"install", "tabs", "firefox"} & set(plan.suites):
+        needs += [wheels_dir, tab_routes]  # or processes that test at the same time would make them
     if "compiled" in plan.suites:
         needs += [_or_none(native_wheel), _or_none(pyodide_wheel)]
     if "javascript" in plan.suites:
         needs.append(npm_package)
-    if "signaling" in plan.suites:
+    if "install" in plan.suites:
+        needs += [setup.pyscript_dir, partial(setup.pyodide_dist, setup.PYODIDE_VERSIONS["pyodide-next"])]
+    if {"signaling", "tabs", "firefox", "network"} & set(plan.suites):
         needs += [setup.signaling_dir, signaling_packages]
     if "firefox" in plan.suites:
         needs += [setup.ensure_firefox, setup.puppeteer_dir]

@@ -15,6 +15,6 @@ def python_block(mark: str) -> str:
 
 def block(language: str, mark: str) -> str:
     """Return the one block of code in a language that contains `mark`."""
-    blocks = [text for text in re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL) if mark in text]
+    blocks = [code for code in re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL) if mark in code]
     assert len(blocks) == 1, f"README has {len(blocks)} blocks of {language} with {mark!r}"
     return blocks[0]

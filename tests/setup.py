@@ -21,9 +21,11 @@ PYTEST_PATHS = {
     "pyodide-next": ["tests/pyodide"],
     "compiled": ["tests/compiled"],
     "javascript": ["tests/javascript"],
+    "install": ["tests/install"],
     "signaling": ["tests/signaling"],
     "tabs": ["tests/tabs"],
     "firefox": ["tests/firefox"],
+    "network": ["tests/network"],
 }
 ONE_BY_ONE = ("compiled", "firefox")
 """Suites that measure, or whose browser is slow enough alone."""
@@ -106,9 +108,19 @@ def puppeteer_dir() -> Path:
     return _npm_dir("firefox", "puppeteer-core")
 
 
+def pyscript_dir() -> Path:
+    """Return a directory with PyScript, got from npm if it is not there yet."""
+    return _npm_dir("install", "PyScript") / "node_modules" / "@pyscript" / "core" / "dist"
+
+
 def signaling_dir() -> Path:
     """Return a directory with signalling servers, got from npm if they are not there yet."""
     return _npm_dir("signaling", "signalling servers")
+
+
+def peers_dir() -> Path:
+    """Return a directory with what rooms are measured beside, got from npm if it is not there yet."""
+    return _npm_dir("benchmarks", "Yjs and y-webrtc")
 
 
 def _npm_dir(suite: str, title: str) -> Path:

@@ -25,7 +25,10 @@ RAFT_WORDS = (
     r"raft|leader|follower|candidate|election|quorum|consensus|voter?s?\b|heartbeat|append_?entries|snapshot"
     r"|log_?index|current_?term|commit_?index"
 )
-OTHER_SENSES = {("peer_connection", "candidate")}  # WebRTC's are ways to a page
+OTHER_SENSES = {  # WebRTC's are ways to a page
+    ("peer_connection", "candidate"),
+    ("borrowed_connection", "candidate"),
+}
 SECTION = re.compile(r"§\s?([0-9A-B]+(?:\.\d+)*)")
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from webraft_web.room import list_rooms as list_rooms
     from webraft_web.storage.memory import MemoryStorage as MemoryStorage
     from webraft_web.transports.keys import new_secret as new_secret
+    from webraft_web.transports.webrtc.by_hand import CopyAndPaste as CopyAndPaste
     from webraft_web.webrtc_node import WebRTCNode as WebRTCNode
 
 _MODULES = {
@@ -66,6 +67,7 @@ _MODULES = {
     "room": ["delete_room", "export_room", "join_room", "list_rooms"],
     "storage.memory": ["MemoryStorage"],
     "transports.keys": ["new_secret"],
+    "transports.webrtc.by_hand": ["CopyAndPaste"],
     "webrtc_node": ["WebRTCNode"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -78,6 +78,7 @@ class LocalStorageHandlers:
 
     Raises:
         ConfigError: Without a browser, if `storage` is None.
+        StorageError: If localStorage cannot be used, as in workers, and `storage` is None.
     """
 
     def __init__(
@@ -222,7 +223,9 @@ def _read_value(text: str, where: str) -> Value:
 def _browser_storage() -> TextStore:
     from webraft_web._browser import BrowserLocalStorage  # noqa: PLC0415 - needs a page
 
-    return BrowserLocalStorage()
+    storage = BrowserLocalStorage()
+    storage.check()
+    return storage
 
 
 async def _browser_fetch(url: str) -> str:

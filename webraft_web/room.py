@@ -14,13 +14,14 @@ from webraft_web.site.page import Page
 
 if TYPE_CHECKING:
     from webraft_web.transports.signaling.base import Strategy  # which a room of one browser does without
+    from webraft_web.transports.webrtc.by_hand import CopyAndPaste
 
 
 async def join_room(
     name: str,
     *,
     initial: Any = None,
-    signaling: Sequence[str | Strategy] = (),
+    signaling: Sequence[str | Strategy | CopyAndPaste] = (),
     secret: str | None = None,
     ice_servers: Sequence[Mapping[str, Any]] | None = None,
     voters: int = 5,
@@ -40,7 +41,8 @@ async def join_room(
         initial: The document of a room that does not exist yet, None for `{}`;
             ignored if the room exists.
         signaling: Where browsers find each other: URLs of servers, such as "wss://…" for one of
-            y-webrtc's protocol, or strategies of your own. They learn neither name nor contents.
+            y-webrtc's protocol, strategies of your own, or `CopyAndPaste()`, which does without a
+            server. They learn neither name nor contents.
             None for a room of this browser alone.
         secret: What browsers prove to one another, from `new_secret()`; "public" for a room that is
             open to whoever knows its name. By default what the invitation says that the page was opened by.
@@ -52,7 +54,7 @@ async def join_room(
     Raises:
         BadArgumentError: If the name cannot be one, or JSON cannot carry `initial`.
         ConfigError: If an option cannot be honoured, here or at all, or differs from
-            the one that this page joined the room with.
+            the one that this page joined the room with. In a worker: also if no page lends it WebRTC.
         StorageError: If IndexedDB is missing or broken.
     """
     return await _this_page().join_room(
@@ -110,11 +112,13 @@ def _this_page() -> Page:
     if not is_browser:
         raise ConfigError(
             "rooms live in a browser's tabs, and this is not a browser (no Pyodide). A Python process takes "
-            "part in a cluster as an always-on peer instead: see webraft_web.RaftInterface"
+            "part in a room across browsers as an always-on peer: python -m webraft_web.peer ROOM "
+            "--signaling wss://…, or webraft_web.peer.join_room (pip install 'webraft_web[peer]'); "
+            "in a cluster of its own kind, with webraft_web.RaftInterface"
         )
     from webraft_web._browser import BrowserPlatform  # noqa: PLC0415 - exists in a browser alone
 
-    return Page(BrowserPlatform(), _open_mesh)
+    return Page(BrowserPlatform(), _open_mesh, _check_servers)
 
 
 def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
@@ -122,3 +126,9 @@ def _open_mesh(*arguments: Any, **options: Any) -> Awaitable[Mesh]:
     from webraft_web.transports.webrtc.opening import open_page_mesh  # noqa: PLC0415 - see above
 
     return open_page_mesh(*arguments, **options)
+
+
+def _check_servers(**servers: Any) -> Awaitable[None]:
+    from webraft_web.transports.webrtc.opening import check_servers  # noqa: PLC0415 - see above
+
+    return check_servers(**servers)

@@ -12,6 +12,7 @@ from webraft_web.core.errors import ConfigError, WebraftError
 from webraft_web.node_instance import NodeInstance, Receiver
 from webraft_web.nodes import AddressedReceiver, deliver
 from webraft_web.transports.signaling.base import Strategy
+from webraft_web.transports.webrtc.by_hand import CopyAndPaste
 from webraft_web.transports.webrtc.link import Link
 from webraft_web.transports.webrtc.mesh import Mesh
 from webraft_web.transports.webrtc.opening import OpenMesh, open_page_mesh
@@ -25,7 +26,7 @@ class ReportingReceiver(AddressedReceiver, Protocol):
 
 
 class WebRTCNode(NodeInstance):
-    """A server in a page of any browser, reached over WebRTC.
+    """A server in a page of any browser, or in a process with the extra `peer`, reached over WebRTC.
 
         class RoomRaft(RaftInterface):
             def create_instance(self, address):
@@ -43,13 +44,14 @@ class WebRTCNode(NodeInstance):
         raft: The server on this side.
         room: Any name.
         secret: Of those who belong to the room, at least 128 random bits as text.
-        signaling: URLs of signalling servers, such as "wss://…" for one of y-webrtc's protocol.
+        signaling: URLs of signalling servers, such as "wss://…" for one of y-webrtc's protocol,
+            strategies of your own, or `CopyAndPaste()`.
         ice_servers: STUN and TURN servers, as WebRTC has them: [{"urls": "stun:…"}]. Without any,
             pages find each other within a local network only.
         open_mesh: What opens the links.
 
     Raises:
-        ConfigError: If this is no page, as in a worker; or a server's URL is not understood. The
+        ConfigError: If there is no WebRTC, as in a worker; or a server's URL is not understood. The
             secret is looked at later: raft's `error` tells what is wrong with it.
     """
 
@@ -60,7 +62,7 @@ class WebRTCNode(NodeInstance):
         *,
         room: str,
         secret: str,
-        signaling: Iterable[str | Strategy],
+        signaling: Iterable[str | Strategy | CopyAndPaste],
         ice_servers: Iterable[Mapping[str, Any]] | None = None,
         open_mesh: OpenMesh = open_page_mesh,
     ) -> None:
@@ -89,7 +91,7 @@ class WebRTCNode(NodeInstance):
 class _MeshOptions:
     room: str
     secret: str = field(repr=False)
-    signaling: tuple[str | Strategy, ...]
+    signaling: tuple[str | Strategy | CopyAndPaste, ...]
     ice_servers: str
 
 

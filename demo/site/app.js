@@ -9,9 +9,10 @@ import { readAddress, writeAddress } from "./address.js";
 import { Board } from "./board.js";
 import { boot } from "./boot.js";
 import { byId, setText } from "./dom.js";
-import { explain, findObstacle } from "./failure.js";
+import { ANOTHER_BOARD, explain, findObstacle } from "./failure.js";
 import { readLastKnown } from "./last_known.js";
 import { Panel } from "./panel.js";
+import { prepareInvitation, showInvitation, withSecret } from "./sharing.js";
 
 /** In percent, how far the bar creeps while each stage lasts: nobody knows how long that will be. */
 const PROGRESS = { runtime: 64, packages: 84, room: 97 };
@@ -25,7 +26,10 @@ const NOTES = {
 /** After so long in one stage the page says that this is unusual. */
 const SLOW_MS = 20_000;
 
-const address = readAddress(location.hash);
+const asked = readAddress(location.hash);
+const shared = withSecret(asked);
+const address = shared ?? asked;
+if (address.signaling && shared) history.replaceState(null, "", writeAddress(address));
 const panel = new Panel(address.room);
 /** @type {import("./boot.js").Page | null} */
 let page = null;
@@ -35,6 +39,7 @@ const board = new Board(byId("board"), (action) => page?.act(JSON.stringify(acti
 function show(picture) {
   board.show(picture.cards, picture.pending);
   panel.show(picture);
+  if (picture.invitation) showInvitation(picture.invitation);
 }
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -80,7 +85,7 @@ function showLastKnown() {
 }
 
 async function start() {
-  const obstacle = findObstacle(address);
+  const obstacle = shared ? findObstacle(address) : ANOTHER_BOARD;
   if (obstacle) {
     showFailure(obstacle);
     return;
@@ -109,6 +114,7 @@ byId("failure-retry").addEventListener("click", () => location.reload());
 byId("failure-memory").addEventListener("click", () => {
   location.hash = writeAddress({ ...address, storage: "memory" });
 });
+prepareInvitation();
 addEventListener("hashchange", () => location.reload());
 const lastKnownNote = showLastKnown();
 start();

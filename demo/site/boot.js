@@ -28,7 +28,7 @@ export class BootError extends Error {
 /**
  * Start Python, join the room and hand over the page.
  *
- * @param {{room: string, storage: string}} address
+ * @param {{room: string, storage: string, signaling: string, secret: string}} address
  * @param {View} view What Python may do with the page.
  * @param {(stage: Stage) => void} onStage Told as each stage begins.
  * @returns {Promise<Page>}
@@ -49,7 +49,8 @@ export async function boot(address, view, onStage) {
     const [wheels, program] = await files;
     await install(pyodide, wheels, program);
     enter("room");
-    return await pyodide.pyimport("board.page").start(address.room, address.storage, view);
+    const { room, storage, signaling, secret } = address;
+    return await pyodide.pyimport("board.page").start(room, storage, view, signaling, secret);
   } catch (error) {
     throw new BootError(stage, error);
   }

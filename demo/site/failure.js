@@ -46,6 +46,17 @@ const NOT_A_BOARD = {
   help: "Another page keeps its own document under this name. Choose another room: add #room=name to the address.",
 };
 
+/** A link brings another secret than the board of that name has here. @type {Failure} */
+export const ANOTHER_BOARD = failure(
+  {
+    title: "This link means another board of that name",
+    help:
+      "This browser has a board of the same name, which the link's sender has no key to, and it stays private. " +
+      "Ask for a board with another name, or open the link in another browser.",
+  },
+  "the link's secret is not that of the board",
+);
+
 /**
  * Find what this browser lacks before megabytes are loaded in vain.
  *

@@ -9,12 +9,17 @@ import { announce } from "./notices.js";
  * @typedef {object} Picture
  * @property {import("./last_known.js").Cards} cards
  * @property {string[]} pending
- * @property {{role: string, tab: string, tabs: string[], term: number, commit_index: number, storage: string}} status
+ * @property {{role: string, tab: string, tabs: string[], term: number, commit_index: number, storage: string,
+ *   members: Record<string, string>, missing: string[]}} status
  * @property {string | null} leading_tab
  * @property {number | null} leads_since
  * @property {number | null} last_write_ms
  * @property {{at: number, text: string}[]} events
+ * @property {string} invitation A link, "" for a board of this browser alone.
  */
+
+/** Stands for a leading tab where another browser leads, whose tabs nobody here knows. */
+const ELSEWHERE = "elsewhere";
 
 const STORAGES = new Map([
   ["indexeddb", "IndexedDB"],
@@ -26,6 +31,24 @@ const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 /** What a tab is called. @param {string} tab */
 function shortId(tab) {
   return tab.slice(0, 4);
+}
+
+/** @param {string | null} tab */
+function leaderIn(tab) {
+  if (tab === null) return "No tab leads just now";
+  return tab === ELSEWHERE ? "Another browser leads" : `Tab ${shortId(tab)} leads`;
+}
+
+/** @param {string} leadingTab @param {string} tab */
+function leaderFact(leadingTab, tab) {
+  if (leadingTab === ELSEWHERE) return "in another browser";
+  return shortId(leadingTab) + (leadingTab === tab ? " (this tab)" : "");
+}
+
+/** How many browsers share the board, and who is missed. @param {Picture["status"]} status */
+function browsers({ members, missing }) {
+  const count = Object.keys(members).length;
+  return missing.length ? `${count}, waiting for ${missing.length}` : String(count);
 }
 
 export class Panel {
@@ -60,12 +83,12 @@ export class Panel {
   /** @param {Picture} picture */
   showLeader({ leading_tab: tab, leads_since: since, status }) {
     const isHere = tab === status.tab;
-    const who =
-      tab === null ? "No tab leads just now" : isHere ? "This tab leads" : `Tab ${shortId(tab)} leads`;
+    const who = isHere ? "This tab leads" : leaderIn(tab);
     const when =
       since === null ? `since before ${clock.format(this.opened)}` : `since ${clock.format(since)}`;
     setText(byId("leads"), who);
-    setText(byId("leads-since"), tab === null ? "another is taking over" : when);
+    const waits = status.missing.length ? "waiting for another browser" : "another is taking over";
+    setText(byId("leads-since"), tab === null ? waits : when);
     document.title = `${isHere ? "★ " : ""}${this.room} · webraft`;
     const strip = byId("lead");
     strip.classList.toggle("here", isHere);
@@ -96,13 +119,13 @@ export class Panel {
   /** @param {Picture} picture */
   showFacts({ leading_tab: leadingTab, last_write_ms: lastWrite, status }) {
     const facts = {
-      leader:
-        leadingTab === null ? "none" : shortId(leadingTab) + (leadingTab === status.tab ? " (this tab)" : ""),
+      leader: leadingTab === null ? "none" : leaderFact(leadingTab, status.tab),
       tab: shortId(status.tab),
       role: status.role,
       term: status.term,
       commit: status.commit_index,
       tabs: status.tabs.length,
+      browsers: browsers(status),
       storage: STORAGES.get(status.storage) ?? status.storage,
       write:
         lastWrite === null

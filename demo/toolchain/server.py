@@ -15,11 +15,11 @@ from demo.toolchain.progress import SetupError
 _HOST = "127.0.0.1"
 
 
-def port_error(port: int, error: OSError) -> SetupError:
+def port_error(port: int, error: OSError, option: str = "--port") -> SetupError:
     """Return what to tell about a port that is not to be had."""
     is_taken = error.errno == errno.EADDRINUSE
     reason = "is in use by another program" if is_taken else f"cannot be used: {error}"
-    return SetupError(f"Port {port} {reason}. Choose another with --port.")
+    return SetupError(f"Port {port} {reason}. Choose another with {option}.")
 
 
 class Server(ThreadingHTTPServer):

@@ -30,14 +30,14 @@ export function watchLifecycle(onEvent) {
   return () => ending.abort();
 }
 
-/** Whether somebody may be looking; a worker cannot tell, and says yes. */
+/** Whether somebody may be looking; nobody looks at a worker. */
 export function isVisible() {
-  return typeof document === "undefined" || document.visibilityState === "visible";
+  return typeof document !== "undefined" && document.visibilityState === "visible";
 }
 
-/** The page's address without its fragment, "" where there is none. */
+/** The page's address without its fragment, "" in a worker: it has only that of its script. */
 export function pageUrl() {
-  return typeof location === "undefined" ? "" : location.href.replace(/#.*$/, "");
+  return typeof document === "undefined" ? "" : location.href.replace(/#.*$/, "");
 }
 
 /** The fragment of the page's address with its "#", "" where there is none. */

@@ -49,8 +49,9 @@ test("a page's address is told without its fragment", () => {
   assert.equal(pageUrl(), "https://example.org/a?b=c");
 });
 
-test("a worker has no lifecycle and counts as visible", () => {
+test("a worker has no lifecycle, nobody looks at it, and its address is no page's", () => {
+  Object.assign(globalThis, { location: { href: "blob:https://example.org/0815" } });
   watchLifecycle(() => assert.fail("nothing happens to a worker"))();
-  assert.equal(isVisible(), true);
+  assert.equal(isVisible(), false);
   assert.equal(pageUrl(), "");
 });

@@ -9,7 +9,10 @@
 /** @returns {Storage} */
 function storage() {
   if (typeof localStorage === "undefined") {
-    throw new DOMException("there is no localStorage here", "NotSupportedError");
+    throw new DOMException(
+      "there is no localStorage here: pages have it, workers do not",
+      "NotSupportedError",
+    );
   }
   return localStorage;
 }

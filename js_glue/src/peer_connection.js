@@ -238,6 +238,87 @@ export function openPeerConnection(isPolite, isFirst, configuration, farewell, o
   };
 }
 
+/**
+ * Lend this page's connections to workers of its origin, which have none, for as long as the page is there.
+ * What they say in return stands with `borrowPeerConnection`.
+ *
+ * @returns {() => void} Ends it, and what was lent.
+ */
+export function lendPeerConnections() {
+  const lender = crypto.randomUUID();
+  const hall = new BroadcastChannel("lent-connections");
+  const ending = new AbortController();
+  const { signal } = ending;
+  let isFrozen = false; // then it hears everything, and its connections do nothing
+  globalThis.document?.addEventListener("freeze", () => (isFrozen = true), { signal });
+  globalThis.document?.addEventListener("resume", () => (isFrozen = false), { signal });
+  const hold = () => {
+    hall.onmessage = ({ data }) => void (isFrozen || lend(String(data), lender, signal));
+    return new Promise((resolve) => signal.addEventListener("abort", resolve));
+  };
+  // Whoever borrows waits for this lock: it is free once the page is gone.
+  navigator.locks.request(`lent-connections:${lender}`, hold);
+  return () => {
+    hall.close();
+    ending.abort();
+  };
+}
+
+/**
+ * @param {string} id Whose channel a worker listens to, and whose lock it holds.
+ * @param {string} lender
+ * @param {AbortSignal} signal
+ */
+function lend(id, lender, signal) {
+  const line = new BroadcastChannel(`lent-connections:${id}`);
+  const ending = new AbortController();
+  /** @type {Connection | undefined} */
+  let connection;
+  let taken = 0;
+  /** @param {(string | number)[]} words */
+  const tell = (...words) => {
+    if (!ending.signal.aborted) line.postMessage(words);
+  };
+  const end = () => {
+    if (ending.signal.aborted) return;
+    ending.abort();
+    connection?.close();
+    line.close();
+  };
+  /** @type {OnEvent} */
+  const onEvent = (event, text, other) => {
+    tell(event, text, other);
+    if (event === "closed") end();
+  };
+
+  /** @type {Record<string, (...words: any[]) => void>} */
+  const verbs = {
+    take: (whose, isPolite, isFirst, configuration, farewell) => {
+      const why = whose === lender && whyRefused(configuration);
+      if (why) onEvent("closed", why, "");
+      else if (whose !== lender) end();
+      else connection = openPeerConnection(isPolite, isFirst, configuration, farewell, onEvent);
+    },
+    try: (whose, configuration) => {
+      if (whose === lender) tell("tried", whyRefused(configuration));
+      end();
+    },
+    signal: (text) => connection?.signal(text),
+    send: (text) => {
+      taken += text.length;
+      tell("waits", connection?.send(text) ?? 0, taken);
+    },
+    statistics: () => tell("statistics", connection?.statistics() ?? "{}"),
+    close: end,
+  };
+  line.onmessage = ({ data: [verb, ...words] }) => verbs[verb]?.(...words);
+  navigator.locks.request(`lent-connections:${id}`, { signal: ending.signal }, end).catch(() => {});
+  signal.addEventListener("abort", () => onEvent("closed", "the page lends no more", ""), {
+    signal: ending.signal,
+  });
+  tell("offer", lender);
+}
+
 /** @param {RTCStatsReport} stats */
 function summary(stats) {
   /** @type {Map<string, any>} */

@@ -44,7 +44,7 @@ beforeEach(() => {
 
 afterEach(() => {
   mock.timers.reset();
-  Reflect.deleteProperty(globalThis, "Worker");
+  for (const name of ["Worker", "document"]) Reflect.deleteProperty(globalThis, name);
 });
 
 test("without a worker the page's own timers serve, one wish at a time", () => {
@@ -62,7 +62,7 @@ test("without a worker the page's own timers serve, one wish at a time", () => {
 });
 
 test("a worker keeps the time where there is one, and late answers to old wishes are passed over", () => {
-  Object.assign(globalThis, { Worker: FakeWorker });
+  Object.assign(globalThis, { Worker: FakeWorker, document: {} });
   const ticker = openTicker(count);
   const [worker] = FakeWorker.all;
   assert.ok(worker);
@@ -82,8 +82,15 @@ test("a worker keeps the time where there is one, and late answers to old wishes
   assert.ok(worker.isTerminated);
 });
 
-test("a worker that is forbidden, at once or later, is done without", () => {
+test("within a worker none is started: its own timers are as good", () => {
   Object.assign(globalThis, { Worker: FakeWorker });
+  openTicker(count).set(10);
+  mock.timers.tick(10);
+  assert.deepEqual([ticks, FakeWorker.all], [1, []]);
+});
+
+test("a worker that is forbidden, at once or later, is done without", () => {
+  Object.assign(globalThis, { Worker: FakeWorker, document: {} });
   const ticker = openTicker(count);
   ticker.set(10);
   FakeWorker.all[0]?.onerror();

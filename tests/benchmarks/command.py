@@ -15,7 +15,7 @@ from typing import Any, Final
 from demo.toolchain.progress import SetupError, say
 from demo.toolchain.runtime import DEFAULT_VERSION
 from tests import setup
-from tests.benchmarks import core_throughput, edit, failover, hidden, join, memory, tabs, writes
+from tests.benchmarks import across, core_throughput, edit, failover, hidden, join, memory, tabs, writes
 from tests.benchmarks.figures import Figure, Options, table
 from tests.tabs.browser import PageError, PageGoneError
 
@@ -24,6 +24,7 @@ BENCHMARKS: Final = {
     "writes": writes,
     "failover": failover,
     "join": join,
+    "across": across,
     "tabs": tabs,
     "edit": edit,
     "hidden": hidden,

@@ -42,6 +42,8 @@ RATIOS = (
     (PURE, TOY, 0.5),
 )
 """What is to be how many times as fast as what."""
+IMPORTS = ((COMPILED, PURE, 1.5), (PYODIDE_COMPILED, PYODIDE, 1.5))
+"""What is to be imported how many times as fast as what."""
 
 
 def measure(options: Options, say: Callable[[str], None]) -> Iterator[Figure]:
@@ -51,44 +53,52 @@ def measure(options: Options, say: Callable[[str], None]) -> Iterator[Figure]:
         SetupError: If one of them cannot be got.
     """
     rates: dict[str, list[float]] = {}
+    imports: dict[str, list[float]] = {}
     subjects = _subjects(say)
     rounds = min(options.trials, ROUNDS)
     for number in range(rounds):
         for name, subject in subjects.items():
             say(f"{name}, {number + 1} of {rounds}")
-            rates.setdefault(name, []).extend(subject())
+            seen = subject()
+            rates.setdefault(name, []).extend(seen["rates"])
+            if "import_ms" in seen:
+                imports.setdefault(name, []).append(seen["import_ms"])
     for name, values in rates.items():
         yield Figure(name, "/s", values)
     for faster, slower, goal in RATIOS:
         if faster in rates and slower in rates:
             times = median(rates[faster]) / median(rates[slower])
             yield Figure(f"{faster}, how many times {slower}", "", [times], at_least(goal))
+    for name, values in imports.items():
+        yield Figure(f"{name}, until core and wire are imported", "ms", values)
+    for faster, slower, goal in IMPORTS:
+        if faster in imports and slower in imports:
+            times = median(imports[slower]) / median(imports[faster])
+            title = f"{faster}, imported how many times as fast as {slower}"
+            yield Figure(title, "", [times], at_least(goal))
 
 
-def _subjects(say: Callable[[str], None]) -> dict[str, Callable[[], list[float]]]:
+def _subjects(say: Callable[[str], None]) -> dict[str, Callable[[], dict[str, Any]]]:
     peers = python_with("core-peers", HERE / "requirements-peers.txt")
     subjects = {
-        PURE: lambda: _rates(look_natively(pure_wheel(), proposals=PROPOSALS, trials=TRIALS)),
+        PURE: lambda: look_natively(pure_wheel(), proposals=PROPOSALS, trials=TRIALS),
         TOY: lambda: _loop(Path(sys.executable), "toy_loop.py", PROPOSALS, 1),
         BATCHING_TOY: lambda: _loop(Path(sys.executable), "toy_loop.py", PROPOSALS, 64),
         PYSYNCOBJ: lambda: _loop(peers, "pysyncobj_loop.py", PROPOSALS // 3),
-        PYODIDE: lambda: _rates(look_in_pyodide(pure_wheel(), proposals=IN_PYODIDE, trials=3 * TRIALS)),
+        PYODIDE: lambda: look_in_pyodide(pure_wheel(), proposals=IN_PYODIDE, trials=3 * TRIALS),
     }
     try:
         native = native_wheel()
-        subjects[COMPILED] = lambda: _rates(look_natively(native, proposals=PROPOSALS, trials=TRIALS))
+        subjects[COMPILED] = lambda: look_natively(native, proposals=PROPOSALS, trials=TRIALS)
         pyodides = pyodide_wheel()
-        subjects[PYODIDE_COMPILED] = lambda: _rates(
-            look_in_pyodide(pyodides, proposals=IN_PYODIDE, trials=3 * TRIALS)
+        subjects[PYODIDE_COMPILED] = lambda: look_in_pyodide(
+            pyodides, proposals=IN_PYODIDE, trials=3 * TRIALS
         )
     except CannotBuildError as error:
         say(f"not all is measured: {error}")
     return subjects
 
 
-def _rates(seen: dict[str, Any]) -> list[float]:
-    return seen["rates"]
-
-
-def _loop(python: Path, name: str, proposals: int, *words: int) -> list[float]:
-    return _rates(json.loads(run(python, HERE / name, *map(str, (proposals, TRIALS, *words)))))
+def _loop(python: Path, name: str, proposals: int, *words: int) -> dict[str, Any]:
+    seen: dict[str, Any] = json.loads(run(python, HERE / name, *map(str, (proposals, TRIALS, *words))))
+    return seen

@@ -52,7 +52,9 @@ _TEXTS: Final = (
     protocol.Left(),
     protocol.Forget(),
     protocol.Starting(),
-    protocol.Beat(1, "cluster", "a", "leader", "a", 2, 3, True, {"a": "voter"}, [], ["tab"]),
+    protocol.Beat(
+        1, "cluster", "a", "leader", "a", 2, 3, True, {"a": "voter"}, [], ["tab"], {"b": {"rtt_ms": 1.5}}
+    ),
     protocol.Entries(1, "cluster", _FEED),
     protocol.Document(1, "cluster", _SNAPSHOT),
     protocol.ReadAnswer(1, 7, 3),

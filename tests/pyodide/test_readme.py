@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.readme import TEXT, python_block
 
 
@@ -15,3 +17,12 @@ def test_the_installation_of_the_readme_works_as_shown(page) -> None:
     assert page.python("from webraft_web import RaftInterface; RaftInterface.__name__") == "RaftInterface"
     release = page.python("import pyodide, sys; [pyodide.__version__, *sys.version_info[:2]]")
     assert "| {} | {}.{} | yes |".format(*release) in TEXT
+
+
+def test_the_index_of_the_readme_is_enough(page) -> None:
+    """The call gives the wheel by its name, and what it depends on."""
+    (call,) = re.findall(r"`(micropip\.install\(\"webraft_web\".*?\))`", TEXT)
+    address = "https://example.org/simple"
+    assert address in call
+    page.python(f"import micropip; await {call.replace(address, page.index_url)}")
+    assert page.python("from webraft_web import RaftInterface; RaftInterface.__name__") == "RaftInterface"

@@ -164,9 +164,9 @@ def _readable(detail: str) -> str:
     """Return a text of the network in fewer signs."""
     if not detail.startswith("["):
         return detail
-    _, _, *kind, messages = json.loads(detail)
-    if kind and kind[0] != "raft":
-        return f"{kind[0]} {json.dumps(messages)[:SHOWN_LENGTH]}"
+    *_, kind, messages = json.loads(detail)
+    if isinstance(kind, str) and kind != "raft":
+        return f"{kind} {json.dumps(messages)[:SHOWN_LENGTH]}"
     texts = []
     for name, _, _, term, *fields in messages:
         text = json.dumps(fields)[1:-1]

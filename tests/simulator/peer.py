@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulator.place import Host, Place, SwarmTimeouts, WatchedStorage
 from tests.simulator.properties import Properties
 from tests.simulator.world import ProcessClock, SafetyError
-from webraft_web.core.errors import ClusterConflictError, StorageError, WebraftError
+from webraft_web.core.errors import ClusterConflictError, RemoteProtocolError, StorageError, WebraftError
 from webraft_web.core.message import Message
 from webraft_web.core.raft import Raft
 from webraft_web.driver import Driver
@@ -131,7 +131,8 @@ class PeerHost(Host):
             self.store_ended(error)
         elif isinstance(error, ClusterConflictError):
             self.world.counts["conflicts between clusters"] += 1
-        elif not isinstance(error, WebraftError):
+        elif isinstance(error, RemoteProtocolError) or not isinstance(error, WebraftError):
+            # Honest servers never say what others refuse: whoever does is dropped, between browsers.
             raise SafetyError(f"{self.name} reported {error!r}")
 
     def _show_life(self) -> None:
@@ -202,6 +203,9 @@ class _CrashingOutlet:
 
     def report(self, error: WebraftError) -> None:
         self._host.letters.report(error)
+
+    def rejected(self, message: Message, error: RemoteProtocolError) -> None:
+        self._host.letters.rejected(message, error)
 
     def changed(self) -> None:
         self._host.cluster.notice(self._host)

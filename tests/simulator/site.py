@@ -19,7 +19,15 @@ from tests.simulator.place import Host, Place, SwarmTimeouts, WatchedStorage
 from tests.simulator.properties import Properties
 from tests.simulator.world import ProcessClock
 from webraft_web.core.config import Config
-from webraft_web.core.entry import Configuration, Entry, EntryKind, HardState, Snapshot, make_server_id
+from webraft_web.core.entry import (
+    Configuration,
+    Entry,
+    EntryKind,
+    HardState,
+    Snapshot,
+    address_of,
+    make_server_id,
+)
 from webraft_web.core.errors import StorageError
 from webraft_web.core.message import Message
 from webraft_web.core.raft import Raft
@@ -79,7 +87,7 @@ class Site(Place):
         """Hand a text to the newest tab, or to a zombie whose links still stand."""
         if self.runners:
             runner = self.simulation.world.chance.choice([self.runners[-1], *self.runners])
-            epoch = json.loads(text)[1]
+            epoch = json.loads(text)[2]
             for one in self.runners:
                 if epoch and one.epoch == epoch:
                     runner = one
@@ -100,7 +108,7 @@ class Runner(Host):
         self._journal = JournalStorage(site.disk.open(self), runner=name, strict=True)
         self.storage: Storage = WatchedStorage(self, self._journal)
         self._epochs: dict[str, int] = {}
-        """By address: the newest runner heard there, see rule 13."""
+        """By server id: its newest runner heard of, see rule 13. A lost store counts from 1 again."""
 
     @property
     def driver(self) -> Driver | None:
@@ -170,7 +178,7 @@ class Runner(Host):
         driver.message_timeout_ms = 10 * self.simulation.scale_ms
         for other in self.simulation.sites:
             if other is not self.site:
-                self._write(other.address, [])
+                self._write(other.address, "", [])
 
     def start_afresh(self) -> None:
         """Become a new server: this one was removed."""
@@ -182,16 +190,18 @@ class Runner(Host):
 
     def receive(self, sender: str, text: str) -> None:
         """Take in messages for the server that this tab runs."""
-        epoch, receiver_epoch, encoded = json.loads(text)
-        newest = self._epochs.get(sender, 0)
+        sender_id, epoch, receiver_epoch, encoded = json.loads(text)
+        newest = self._epochs.get(sender_id, 0)
         if epoch < newest or self.driver is None or self.driver.is_stopped:
             return
         if receiver_epoch not in {0, self.epoch}:
-            self._write(sender, [])  # meant for one before this: let them know that there is a new one
+            self._write(
+                sender, sender_id, []
+            )  # meant for one before this: let them know that there is a new one
             return
         messages = [decode_message(value) for value in encoded]
         if epoch > newest:
-            self._epochs[sender] = epoch
+            self._epochs[sender_id] = epoch
             if messages:  # what was sent to the one before is lost
                 self.driver.change(lambda raft: raft.report_unreachable(messages[0].sender))
         self.driver.receive(messages)  # those for a former incarnation are the core's to refuse
@@ -202,11 +212,11 @@ class Runner(Host):
         for message in messages:
             self.crash_point()
             self.properties.sends(self.driver.raft, message)
-            self._write(message.receiver.partition("@")[2], [encode_message(message)])
+            self._write(address_of(message.receiver), message.receiver, [encode_message(message)])
         self.crash_point()
 
-    def _write(self, address: str, encoded: list[Any]) -> None:
-        letter = [self.epoch, self._epochs.get(address, 0), encoded]
+    def _write(self, address: str, receiver_id: str, encoded: list[Any]) -> None:
+        letter = [self.server_id, self.epoch, self._epochs.get(receiver_id, 0), encoded]
         self.simulation.network.send(self.site.address, address, json.dumps(letter, separators=(",", ":")))
 
 

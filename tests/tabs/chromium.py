@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +33,21 @@ class Chromium(driven.Browser["Page"]):
     Args:
         profile: Its user data directory; what was stored there survives `kill` and `start`.
         flags: Command-line flags beyond the usual ones.
+        command: What runs it, with its path and flags as arguments; nothing by default.
+        connect: Opens a socket to one of its ports on loopback; by default on this program's own.
     """
 
-    def __init__(self, profile: Path, *flags: str) -> None:
+    def __init__(
+        self,
+        profile: Path,
+        *flags: str,
+        command: Sequence[str] = (),
+        connect: Callable[[int], socket.socket] | None = None,
+    ) -> None:
         super().__init__(profile)
         self._flags = flags
+        self._command = command
+        self._connect = connect
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: websocket.WebSocket | None = None
         self.start()
@@ -48,6 +61,7 @@ class Chromium(driven.Browser["Page"]):
         assert path is not None, "these tests need Chromium on the PATH"
         self._process = subprocess.Popen(
             [
+                *self._command,
                 path,
                 *CHROMIUM_FLAGS,
                 *self._flags,
@@ -66,7 +80,10 @@ class Chromium(driven.Browser["Page"]):
         )
         port, path = port_file.read_text().split()
         self._socket = websocket.create_connection(
-            f"ws://127.0.0.1:{port}{path}", suppress_origin=True, timeout=DEADLINE_S
+            f"ws://127.0.0.1:{port}{path}",
+            suppress_origin=True,
+            timeout=DEADLINE_S,
+            socket=None if self._connect is None else self._connect(int(port)),
         )
         self._answers.clear()
         self._pages.clear()
@@ -89,6 +106,16 @@ class Chromium(driven.Browser["Page"]):
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Stop all its processes while the block runs, as a laptop's lid does."""
+        assert self._process is not None, "this browser was killed"
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
 
     def renderer_pids(self) -> set[int]:
         """Return the process ids of all renderers."""

@@ -52,6 +52,24 @@ FILL = """{
 }"""
 
 
+def test_servers_that_cannot_be_are_told_before_a_room_is_joined(tabs) -> None:
+    """Of both kinds, as ConfigError; nobody waits for a room that would never find others."""
+    said = tabs.open().python("""
+        from webraft_web import ConfigError, join_room
+        said = []
+        wrong = {"urls": "nonsense:"}
+        for options in ({"signaling": ["ftp://x"]}, {"signaling": ["broadcast:"], "ice_servers": [wrong]}):
+            try:
+                await join_room("room", secret="public", **options)
+            except ConfigError as error:
+                said.append(str(error))
+        said
+    """)
+    assert len(said) == 2
+    assert "no signalling server that is understood" in said[0]
+    assert "refuses these ICE servers" in said[1]
+
+
 def test_a_full_local_storage_stops_the_mirror_and_nothing_else(tabs) -> None:
     """localStorage only mirrors the document: when it is full, writes go on and survive a reload."""
     tab = tabs.open()

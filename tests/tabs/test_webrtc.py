@@ -141,7 +141,7 @@ def test_a_page_without_webrtc_or_with_nonsense_for_servers_is_told_so(world) ->
     assert "refuses these ICE servers" in tab.python(asking)
     kept = "globalThis.kept"
     tab.page.js(f"{kept} = RTCPeerConnection; delete globalThis.RTCPeerConnection")
-    assert "workers do not" in tab.python(asking)
+    assert "no WebRTC here: pages of browsers have it" in tab.python(asking)
     tab.page.js(f"globalThis.RTCPeerConnection = {kept}")
 
 

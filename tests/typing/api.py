@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, assert_type
 
 from webraft_web import (
@@ -19,6 +20,7 @@ from webraft_web import (
     export_room,
     join_room,
     list_rooms,
+    peer,
 )
 
 
@@ -95,3 +97,23 @@ async def servers() -> None:
         await server.yield_to("cluster")
     except WebraftError:
         await server.close()
+
+
+async def processes() -> None:
+    """The same document, for a program outside of browsers."""
+    doc = await peer.join_room(
+        "trip",
+        store=Path("rooms"),
+        initial=[],
+        signaling=["wss://signaling.example.org"],
+        secret="s",
+        ice_servers=[{"urls": "stun:stun.example.org"}],
+        voters=3,
+        may_found=True,
+    )
+    assert_type(doc, SharedDocument)
+    assert_type(await peer.join_room(link=doc.invite_link(), signaling=["wss://x"]), SharedDocument)
+    assert_type(await peer.list_rooms(store="rooms"), list[str])
+    assert_type(await peer.export_room("trip"), str)
+    await peer.delete_room("trip")
+    await peer.say_goodbye()

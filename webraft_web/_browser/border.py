@@ -39,7 +39,7 @@ def glue(module: str) -> Any:
     if not IN_PYODIDE:
         raise ConfigError(
             "this needs a browser's APIs through Pyodide, and Python runs outside of one here: "
-            "use RaftInterface with a transport of your own, or run an always-on peer"
+            "use RaftInterface with a transport of your own, or run an always-on peer: webraft_web.peer"
         )
     from pyodide.code import run_js  # noqa: PLC0415 - exists in Pyodide alone
 

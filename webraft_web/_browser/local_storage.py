@@ -24,6 +24,8 @@ class BrowserLocalStorage:
             StorageError: If localStorage is full, forbidden or missing.
         """
         failure = self._js_glue.writeText(key, text)
+        if failure.startswith("NotSupportedError: "):
+            raise StorageError(failure.partition(": ")[2])
         if failure:
             raise StorageError(
                 f"localStorage cannot keep {len(text)} characters at {key!r}: {failure} "
@@ -42,4 +44,7 @@ class BrowserLocalStorage:
         """
         failure = self._js_glue.whyUnusable()
         if failure:
-            raise StorageError(f"localStorage cannot be used here: {failure} (pages have it, workers do not)")
+            raise StorageError(
+                f"localStorage cannot be used here: {failure}; keep what is applied elsewhere, by handlers "
+                "of your own or by `storage`"
+            )

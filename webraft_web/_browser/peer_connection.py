@@ -31,33 +31,53 @@ class BrowserPeerConnections:
         relay_only: Whether to use nothing but TURN, so that no peer learns this page's addresses.
 
     Raises:
-        ConfigError: If there is no WebRTC here, as in workers and outside of browsers, or a server
-            is described in a way that the browser refuses.
+        ConfigError: If there is no WebRTC here and none to be borrowed, as outside of browsers, or a
+            server is described in a way that the browser refuses.
     """
 
     def __init__(self, ice_servers: Iterable[Mapping[str, Any]] = (), *, relay_only: bool = False) -> None:
-        self._js_glue = glue("peer_connection")
-        if not self._js_glue.hasPeerConnections():
-            raise ConfigError(
-                "there is no WebRTC here: pages have it, workers do not; run this in the page itself"
-            )
+        js_glue = glue("peer_connection")
+        self._js_borrowed = None if js_glue.hasPeerConnections() else glue("borrowed_connection")
         policy = "relay" if relay_only else "all"
         self._configuration = json.dumps(
             {"iceServers": [dict(server) for server in ice_servers], "iceTransportPolicy": policy}
         )
-        failure = self._js_glue.whyRefused(self._configuration)
-        if failure:
-            raise ConfigError(f"the browser refuses these ICE servers: {failure}")
+        if self._js_borrowed is None:
+            self._js_open = js_glue.openPeerConnection
+            self._check(js_glue.whyRefused(self._configuration))
+        elif self._js_borrowed.canBorrow():
+            self._js_open = self._js_borrowed.borrowPeerConnection
+        else:
+            raise ConfigError(
+                "there is no WebRTC here: pages of browsers have it, unless it is forbidden; run this in one"
+            )
+
+    async def check(self) -> None:
+        """Make sure that connections can be opened, in a worker by asking for a page that lends them.
+
+        Raises:
+            ConfigError: If there is none, or its browser refuses the servers.
+        """
+        if self._js_borrowed is None:
+            return
+        self._check(await self._js_borrowed.whyNotLent(self._configuration))
 
     def open(
         self, events: ConnectionEvents, *, is_polite: bool, is_first: bool, farewell: str
     ) -> BrowserPeerConnection:
         return BrowserPeerConnection(
             events,
-            lambda proxy: self._js_glue.openPeerConnection(
-                is_polite, is_first, self._configuration, farewell, proxy
-            ),
+            lambda proxy: self._js_open(is_polite, is_first, self._configuration, farewell, proxy),
         )
+
+    def _check(self, failure: str) -> None:
+        if failure.startswith("no page"):
+            raise ConfigError(
+                f"there is no WebRTC in workers, and {failure} to this one: have a page of this origin call "
+                "lendPeerConnections() of peer_connection.js, see README, or run this in the page itself"
+            )
+        if failure:
+            raise ConfigError(f"the browser refuses these ICE servers: {failure}")
 
 
 class BrowserPeerConnection:

@@ -37,6 +37,14 @@ class BrowserPlatform:
     def has_journals(self) -> bool:
         return bool(self._js_journals.hasJournals())
 
+    @property
+    def has_mirror(self) -> bool:
+        return True
+
+    @property
+    def keeps_in(self) -> str:
+        return "indexeddb"
+
     def open_channel(self, name: str, on_text: Callable[[str], None]) -> BrowserChannel:
         return BrowserChannel(name, on_text)
 

@@ -168,7 +168,8 @@ class SharedDocument:
 
         In a page opened by it `join_room` of that name, with `signaling`, takes the secret from
         there, and waits for the cluster instead of beginning another. Servers never see a
-        fragment; whoever does see it may join.
+        fragment; whoever does see it may join. A worker has no page's address: there it is the
+        fragment alone.
         """
         return self._client.replica.invite_link()
 

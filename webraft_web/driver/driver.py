@@ -45,6 +45,7 @@ class Driver:
             are applied, and whenever time or messages were handled: role, term,
             leader and commit index may have changed.
         on_stopped: Called once when the storage failed or fenced this server: it is over.
+        on_rejected: Called with each message that the core refused, and why.
         compact_after_entries: Compact once so many entries were applied since the last time.
         compact_after_size: … or so many characters, if the last snapshot was not larger.
     """
@@ -59,6 +60,7 @@ class Driver:
         send: Callable[[Sequence[Message]], None],
         on_batch: Callable[[], None] | None = None,
         on_stopped: Callable[[StorageError], None] | None = None,
+        on_rejected: Callable[[Message, RemoteProtocolError], None] | None = None,
         compact_after_entries: int = 10_000,
         compact_after_size: int = 4 * 1024 * 1024,
     ) -> None:
@@ -72,6 +74,7 @@ class Driver:
         self._send = send
         self._on_batch = on_batch
         self._on_stopped = on_stopped
+        self._on_rejected = on_rejected
         self._compaction = Compaction(raft, machine, compact_after_entries, compact_after_size)
         applied_index = raft.last_applied
         self._applier = Applier(
@@ -292,6 +295,8 @@ class Driver:
         if self.rejected_messages & (self.rejected_messages - 1) == 0:
             name = type(message).__name__
             logger.warning("message %d refused, %s: %s", self.rejected_messages, name, error)
+        if self._on_rejected is not None:
+            self._on_rejected(message, error)
 
     def _refuse_if_stopped(self) -> None:
         if self.is_stopped:

@@ -14,22 +14,12 @@ from typing import Any, Final
 
 from webraft_web.clock import Clock
 from webraft_web.core.entry import ServerId, address_of
-from webraft_web.core.errors import (
-    ClusterConflictError,
-    ConfigError,
-    RemoteProtocolError,
-    StorageError,
-    WebraftError,
-)
-from webraft_web.core.message import (
-    AppendEntries,
-    Heartbeat,
-    InstallSnapshot,
-    Message,
-    Propose,
-)
+from webraft_web.core.errors import RemoteProtocolError, WebraftError
+from webraft_web.core.message import AppendEntries, Heartbeat, InstallSnapshot, Message, Propose
 from webraft_web.core.role import Role
 from webraft_web.server import greeting
+from webraft_web.server.aspiring import Aspiring, hand_over
+from webraft_web.server.findings import Findings
 from webraft_web.server.founding import cluster_named_after
 from webraft_web.server.leading import Leading
 from webraft_web.server.leaving import Leaving
@@ -46,7 +36,6 @@ MAX_TURN_SIZE: Final = 32 * 1024
 """Characters of messages to handle before it is the event loop's turn…"""
 PAYLOAD_OVERHEAD: Final = 128
 """… of which a payload counts for so many at least."""
-MAX_TOLD: Final = 1000
 
 
 class Correspondence:
@@ -59,6 +48,7 @@ class Correspondence:
         changed: Called when role, term, leader or cluster may have changed.
         close_link: Called with an address that was left, once its link is needed no more.
         invited_to: The only cluster that may add this server while it has none, "" for any.
+        refuse: Breaks with an address that sent what it must not; by default that is reported.
     """
 
     def __init__(
@@ -70,6 +60,7 @@ class Correspondence:
         close_link: Callable[[str], None],
         *,
         invited_to: str = "",
+        refuse: Callable[[str, RemoteProtocolError], None] | None = None,
     ) -> None:
         self.server: Server
         self._leading = Leading(clock, self._let_go)
@@ -79,15 +70,16 @@ class Correspondence:
         self._changed = changed
         self._close_link = close_link
         self._invited_to = invited_to
-        self._timer = clock.timer(self._on_timer)
+        self._refuse = refuse or (lambda _, error: report(error))
+        self._timer = clock.timer(self._work)
         self._inbox: deque[tuple[str, Any]] = deque()
         self._urgent: deque[tuple[str, Any]] = deque()
         """What is read before the rest: else it waits behind entries, and a live leader seems silent."""
         self._is_scheduled = False
-        self._told: dict[object, None] = {}
+        self._findings = Findings(report)
         self._last_seen: object = None
         self._has_founded = False
-        self._leaving: Leaving | None = None
+        self._wishes: list[Leaving | Aspiring] = []
 
     # The links
 
@@ -134,9 +126,15 @@ class Correspondence:
 
     def leave(self) -> Leaving:
         """Ask until this server is a member no more."""
-        self._leaving = Leaving(self.server, self._post)
+        leaving = Leaving(self.server, self._post)
+        self._wishes = [leaving]
         self.wake()
-        return self._leaving
+        return leaving
+
+    def aspire(self) -> None:
+        """Ask, whenever another server leads, to lead in its place."""
+        self._wishes.append(Aspiring(self.server, self._post))
+        self.wake()
 
     def got(self, address: object, payload: Any) -> None:
         """Queue what arrived from `address`, if that is linked."""
@@ -176,6 +174,9 @@ class Correspondence:
     def report(self, error: WebraftError) -> None:
         self._report(error)
 
+    def rejected(self, message: Message, error: RemoteProtocolError) -> None:
+        self._refuse(address_of(message.sender), error)
+
     def changed(self) -> None:
         """Greet anew if there is news, and go on with duties that had to wait."""
         server = self.server
@@ -197,9 +198,6 @@ class Correspondence:
             self._is_scheduled = True
             self._clock.call_soon(self._work)
 
-    def _on_timer(self) -> None:
-        self._work()
-
     def _work(self) -> None:
         """Handle what arrived, then do what is due."""
         self._is_scheduled = False
@@ -215,8 +213,8 @@ class Correspondence:
             self._campaign_as_founder()
             self._leading.do_duties(self.server)
             self._greet(now_ms)
-            if self._leaving is not None:
-                self._leaving.pursue(now_ms)
+            for wish in self._wishes:
+                wish.pursue(now_ms)
         self._set_timer()
 
     def _read_inbox(self) -> None:
@@ -229,7 +227,7 @@ class Correspondence:
             try:
                 self._handle(address, payload, messages)
             except RemoteProtocolError as error:
-                self._report(error)
+                self._refuse(address, error)
             size += PAYLOAD_OVERHEAD + sum(map(_size, messages[before:]))
         self.server.receive(messages)
 
@@ -245,8 +243,7 @@ class Correspondence:
             deadlines.append(server.acquaintances.deadline_ms(self._settled()))
             if server.founding is not None:
                 deadlines.append(server.founding.deadline_ms)
-            if self._leaving is not None and not self._leaving.is_done:
-                deadlines.append(self._leaving.due_ms)
+            deadlines += [wish.due_ms for wish in self._wishes if not wish.is_done]
         self._timer.set(min((ms for ms in deadlines if ms is not None), default=None))
 
     def _decide(self, now_ms: int) -> None:
@@ -304,10 +301,14 @@ class Correspondence:
                 self.server.founding.accepted(acceptor)
         elif kind == greeting.FOUND:
             self._got_found(cluster_id, greeting.read_ids(body))
-        elif kind == greeting.LEAVE:
-            greeting.check_sender(greeting.read_ids(body, 1)[0], address)
+        elif kind in {greeting.LEAVE, greeting.LEAD}:
+            (sender,) = greeting.read_ids(body, 1)
+            greeting.check_sender(sender, address)
             if cluster_id == self._cluster_id and self.server.role is Role.LEADER:
-                self.left(address)
+                if kind == greeting.LEAVE:
+                    self.left(address)
+                elif not self._wishes:
+                    hand_over(self.server, sender)
         elif greeting.read_ids(body, 1) == [self.server.server_id] and cluster_id == self._cluster_id:
             self.server.start_afresh(may_found=False)
 
@@ -345,7 +346,7 @@ class Correspondence:
     def _got_hello(self, address: str, cluster_id: str | None, hello: greeting.Hello) -> None:
         greeting.check_sender(hello.server_id, address)
         server = self.server
-        self._report_lost_state(address, hello)
+        self._findings.look_for_lost_state(server, address, hello)
         server.acquaintances.heard(address, cluster_id, hello, self._clock.now_ms())
         self._leading.look_again()
         if cluster_id is not None:
@@ -357,8 +358,8 @@ class Correspondence:
                 self._tell_founding(hello.server_id)
             else:
                 server.campaign_first()  # it may have been asked for its vote before it was told
-        self._report_conflict(address, cluster_id, hello)
-        self._report_other_members(address, hello)
+        self._findings.look_for_conflict(server, address, cluster_id, hello)
+        self._findings.look_for_other_members(server, address, hello)
 
     def _got_offer(self, address: str, founder: ServerId, receiver: ServerId) -> None:
         greeting.check_sender(founder, address)
@@ -440,49 +441,6 @@ class Correspondence:
             is_dissolved = cluster_id in server.identity.dissolved and cluster_id != self._cluster_id
             if is_removed or is_dissolved:
                 self._post(address, greeting.OVER, [sender], cluster_id)
-
-    def _report_lost_state(self, address: str, hello: greeting.Hello) -> None:
-        raft = self.server.raft
-        if raft is None or not hello.may_found:
-            return  # one that was removed, or whose cluster yielded, is new on purpose
-        link = self.server.acquaintances.links[address]
-        known = [voter for voter in raft.configuration.voters if address_of(voter) == address]
-        if link.hello is not None and link.cluster_id == self._cluster_id and not link.hello.is_blank:
-            known.append(link.hello.server_id)  # the leader may have replaced it already
-        if any(server_id != hello.server_id for server_id in known):
-            error = StorageError(
-                f"the server at {address!r} came back without its state: it is a new server now, without "
-                "the old one's vote, and the leader replaces it; was its storage lost?"
-            )
-            self._tell_once(hello.server_id, error)
-
-    def _report_conflict(self, address: str, cluster_id: str | None, hello: greeting.Hello) -> None:
-        if cluster_id in {None, self._cluster_id} or not (hello.has_data and self.server.has_data):
-            return
-        self._tell_once(
-            (self._cluster_id, cluster_id),
-            ClusterConflictError(
-                f"the server at {address!r} belongs to cluster {cluster_id}, this one to {self._cluster_id}, "
-                f"and both hold data; to give this one's up, await yield_to({cluster_id!r})"
-            ),
-        )
-
-    def _report_other_members(self, address: str, hello: greeting.Hello) -> None:
-        own = self.server.founding.members if self.server.founding is not None else None
-        if own is not None and hello.members is not None and hello.is_blank and hello.members != own:
-            error = ConfigError(
-                f"the server at {address!r} waits for the members {list(hello.members)}, this one for "
-                f"{list(own)}: they never found a cluster; give all the same list"
-            )
-            self._tell_once((own, hello.members), error)
-
-    def _tell_once(self, about: object, error: WebraftError) -> None:
-        if about in self._told:
-            return
-        if len(self._told) >= MAX_TOLD:
-            self._told.clear()
-        self._told[about] = None
-        self._report(error)
 
 
 def _size(message: Message) -> int:

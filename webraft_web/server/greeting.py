@@ -29,8 +29,10 @@ OVER: Final = "over"
 """Body: [server id]. That server was removed, or its cluster has yielded: it has to start afresh."""
 LEAVE: Final = "leave"
 """Body: [server id]. The sender asks the leader to remove it."""
+LEAD: Final = "lead"
+"""Body: [server id]. The sender, which stays when others go, asks the leader to hand over to it."""
 
-KINDS: Final = (RAFT, HELLO, OFFER, ACCEPT, FOUND, OVER, LEAVE)
+KINDS: Final = (RAFT, HELLO, OFFER, ACCEPT, FOUND, OVER, LEAVE, LEAD)
 
 _URGENT: Final = ("Heartbeat", "HeartbeatResponse", "RequestVoteResponse", "PreVoteResponse")
 _ENVELOPE_LENGTH: Final = 4

@@ -9,16 +9,22 @@ it, one change at a time.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from webraft_web.clock import Clock
 from webraft_web.core.entry import Configuration, EntryKind, ServerId, address_of
 from webraft_web.core.errors import NotLeaderError, OverloadedError
+from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
 from webraft_web.server.founding import Link
 from webraft_web.server.greeting import Hello
 from webraft_web.server.server import Server, yield_data
+
+MANY_MEMBERS: Final = 32
+"""With more than these, those without a vote that have long been silent are removed: browsers come, lose
+their storage and come again as others, and a cluster of all that ever came would take nobody at last."""
+FORGOTTEN_AFTER_MS: Final = 60_000
 
 Heard = Iterable[tuple[str, Link, Hello]]
 
@@ -92,6 +98,9 @@ class Leading:
         change = wanted_change(
             configuration, server.server_id, cluster_id, heard, self._unwanted, server.retired
         )
+        forgotten = None if change is not None else most_forgotten(driver.raft)
+        if forgotten is not None:
+            change = Change(forgotten, None)
         if change is not None:
             self._has_duty = True  # there may be more, once this one is committed
             _carry_out(change, driver)
@@ -146,6 +155,19 @@ def wanted_change(
         elif hello.server_id != member and (hello.members is None or own_address in hello.members):
             return Change(member, hello.server_id)
     return None
+
+
+def most_forgotten(raft: Raft) -> ServerId | None:
+    """Return the member to remove, where there are too many: without a vote, and silent for longest."""
+    leadership = raft.leadership
+    configuration = raft.configuration
+    if leadership is None or len(configuration.servers) <= MANY_MEMBERS:
+        return None
+    silent_since = {server: leadership.progress[server].last_heard_ms for server in configuration.non_voting}
+    longest = min(silent_since, key=lambda server: (silent_since[server], server), default=None)
+    if longest is None or raft.now_ms - silent_since[longest] < FORGOTTEN_AFTER_MS:
+        return None
+    return longest
 
 
 def stronger_cluster(cluster_id: str, *, has_data: bool, heard: Heard) -> str | None:

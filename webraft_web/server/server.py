@@ -27,6 +27,7 @@ from webraft_web.core.errors import (
     ConfigError,
     LocalProtocolError,
     OutcomeUnknownError,
+    RemoteProtocolError,
     StorageError,
     WebraftError,
 )
@@ -57,6 +58,9 @@ class Outlet(Protocol):
 
     def report(self, error: WebraftError) -> None:
         """Tell the application that something is wrong."""
+
+    def rejected(self, message: Message, error: RemoteProtocolError) -> None:
+        """Learn that Raft refused a message."""
 
     def changed(self) -> None:
         """Learn that role, term, leader, cluster or identity may have changed."""
@@ -277,6 +281,7 @@ class Server:
             send=self._outlet.send,
             on_batch=self._on_batch,
             on_stopped=self._fail,
+            on_rejected=self._outlet.rejected,
             compact_after_entries=self._options.compact_after_entries,
         )
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from webraft_web.core.entry import EntryKind
 from webraft_web.core.errors import (
+    ClusterConflictError,
     FencedError,
     NotLeaderError,
     OutcomeUnknownError,
@@ -139,8 +140,8 @@ class Connection:
             beat=beat or self._observer.beat,
             last_applied=self._copy.applied_index,
             tabs=[] if self._is_over else self._known_tabs,
-            is_durable=self._options.is_durable,
-            links={} if self._runner is None else self._runner.links,
+            storage=self._platform.keeps_in if self._options.is_durable else "memory",
+            links=None if self._runner is None else self._runner.links,
         )
 
     async def release(self) -> None:
@@ -230,7 +231,7 @@ class Connection:
     @property
     def _is_mirrored(self) -> bool:
         # One tab does it for all; a room in memory is meant to leave no trace.
-        return self._runner is not None and self._options.is_durable
+        return self._runner is not None and self._options.is_durable and self._platform.has_mirror
 
     def _on_lifecycle(self, event: str) -> None:
         if event in ("freeze", "pagehide"):
@@ -290,6 +291,8 @@ class Connection:
 
     def _on_error(self, error: WebraftError) -> None:
         self.client.emit("error", error)
+        if isinstance(error, ClusterConflictError) and not self._copy.cluster:
+            self._conditions.fail(error)  # who waits to join has nothing yet that could listen
 
     def _on_failed(self, error: StorageError) -> None:
         if isinstance(error, FencedError):

@@ -8,7 +8,7 @@ own file because it only reads the server, and nothing here can harm it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from webraft_web.clock import Clock
 from webraft_web.core.entry import Snapshot, address_of
@@ -19,6 +19,8 @@ from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.protocol import Beat, Document, Entries, Starting, Text
 
 BEAT_MS: Final = 200
+BEATS_PER_MEASUREMENT: Final = 5
+"""Links are measured once a second: each time costs as much as all the rest of a beat."""
 GATHER_MS: Final = 5
 """How long a tab that lacks something waits for others: what one lost, most lost, and one text serves all."""
 
@@ -37,6 +39,7 @@ class Feeder:
         copy: This tab's copy of the document.
         known_tabs: Who was here so far, to be told until somebody has looked.
         post: Says something to some tabs (ids between commas), or ("") to all others.
+        links: Measures the connections to other browsers.
 
     Fields:
         run: The number of the tenure.
@@ -51,6 +54,7 @@ class Feeder:
         run: int,
         known_tabs: list[str],
         post: Callable[[Text, str], None],
+        links: Callable[[], dict[str, Any]],
     ) -> None:
         self.run = run
         self.cluster = ""
@@ -59,6 +63,9 @@ class Feeder:
         self._copy = copy
         self._known_tabs = known_tabs
         self._post = post
+        self._links = links
+        self._measured: dict[str, Any] = {}
+        self._beats = 0
         self._raft: Raft | None = None
         self._fed_index = 0
         self._tabs: list[str] | None = None
@@ -157,6 +164,7 @@ class Feeder:
             | {address_of(server): "non_voting" for server in configuration.non_voting},
             missing=_missing_addresses(raft),
             tabs=self._tabs or self._known_tabs,
+            links=self._measured,
         )
 
     def say(self, recipient: str = "") -> None:
@@ -183,6 +191,9 @@ class Feeder:
 
     def _on_timer(self) -> None:
         self._timer.set(self._clock.now_ms() + BEAT_MS)
+        if self._beats % BEATS_PER_MEASUREMENT == 0:
+            self._measured = self._links()
+        self._beats += 1
         self.say()
 
 

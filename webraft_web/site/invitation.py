@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, urldefrag, urlencode
+
+from webraft_web.core.errors import ConfigError
 
 
 class Invitation(NamedTuple):
@@ -24,6 +26,22 @@ def invitation_link(page_url: str, room: str, invitation: Invitation) -> str:
     if invitation.secret is not None:
         fields["secret"] = invitation.secret
     return f"{page_url}#{urlencode(fields)}"
+
+
+def read_link(link: str) -> tuple[str, Invitation]:
+    """Return the room that a link invites to, and what else it says.
+
+    Raises:
+        ConfigError: If it is no invitation.
+    """
+    fragment = urldefrag(link).fragment
+    (room,) = parse_qs(fragment).get("room", [""])[:1]
+    if not room:
+        raise ConfigError(
+            "this link invites to no room: it has to be whole, with all that follows the #, "
+            "as SharedDocument.invite_link() returns it"
+        )
+    return room, read_invitation(fragment, room)
 
 
 def read_invitation(fragment: str, room: str) -> Invitation:

@@ -35,6 +35,9 @@ class Link(Protocol):
     def close(self, reason: str) -> None:
         """Say goodbye; `on_closed` is not called."""
 
+    def refuse(self, error: WebraftError) -> None:
+        """End it because the other end did wrong, and tell both sides; `on_closed` is called."""
+
     def statistics(self) -> dict[str, Any]:
         """Return what is known of the connection."""
 
@@ -124,6 +127,12 @@ class Neighbours:
         if link is not None:
             link.send(json.dumps(payload, ensure_ascii=False, separators=(",", ":")))
 
+    def refuse(self, address: str, error: RemoteProtocolError) -> None:
+        """Break with a server that sent what it must not: its page is not listened to for a minute."""
+        link = self._links.get(address)
+        if link is not None:
+            link.refuse(RemoteProtocolError(f"the server at {address!r} is not listened to for now: {error}"))
+
     def statistics(self) -> dict[str, Any]:
         """Return what is known of each link, by address."""
         return {address: link.statistics() for address, link in sorted(self._links.items())}
@@ -138,8 +147,7 @@ class Neighbours:
             claim = read_claim(link.claim)
             self._refuse_copies(claim)
         except WebraftError as error:
-            link.close(str(error))
-            self._on_error(error)
+            link.refuse(error)
             return
         known = self._claims.get(claim.address, claim)
         if claim.address == self._own.address or claim.epoch < known.epoch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,7 @@ from webraft_web.document import SharedDocument, genesis_command
 from webraft_web.site import protocol
 from webraft_web.site.connection import Connection, channel_of, scope_of
 from webraft_web.site.export import export_text
-from webraft_web.site.invitation import read_invitation
+from webraft_web.site.invitation import Invitation, read_invitation
 from webraft_web.site.mirror import mirror_key
 from webraft_web.site.network import NetworkOptions, OpenMesh, open_network
 from webraft_web.site.platform import Platform
@@ -47,14 +47,32 @@ class Page:
     Args:
         platform: What the page offers.
         open_mesh: Links it with pages of other browsers.
+        check_servers: Raises ConfigError if it could not, given the `signaling` and `ice_servers`: for a
+            worker that takes a moment.
     """
 
-    def __init__(self, platform: Platform, open_mesh: OpenMesh) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        open_mesh: OpenMesh,
+        check_servers: Callable[..., Awaitable[None]] | None = None,
+    ) -> None:
         self._platform = platform
         self._open_mesh = open_mesh
+        self._check_servers = check_servers
         self._rooms: dict[str, _Joined] = {}
 
-    async def join_room(
+    async def join_room(self, name: str, **options: Any) -> SharedDocument:
+        """Join a room, with the options of `enter_room`; see `webraft_web.join_room`."""
+        connection = await self.enter_room(name, **options)
+        try:
+            await connection.joined()
+        except BaseException:
+            await connection.release()
+            raise
+        return SharedDocument(connection.client)
+
+    async def enter_room(
         self,
         name: str,
         *,
@@ -64,19 +82,49 @@ class Page:
         ice_servers: Sequence[Mapping[str, Any]] | None = None,
         voters: int = 5,
         storage: str = "indexeddb",
-    ) -> SharedDocument:
-        """Join a room; see `webraft_web.join_room`."""
+        invitation: Invitation | None = None,
+        may_found: bool = True,
+        is_always_on: bool = False,
+    ) -> Connection:
+        """Begin to join a room, and return the connection, which has one handle more to be released.
+
+        Args:
+            name: See `webraft_web.join_room`, as for those that are not below.
+            initial: See there.
+            signaling: See there.
+            secret: See there.
+            ice_servers: See there.
+            voters: See there.
+            storage: See there.
+            invitation: What a link says about the room, if it is not the page's own.
+            may_found: Whether to begin the room where nobody else is found who holds it.
+            is_always_on: Whether this page stays when others go, and so had better lead.
+        """
         _check_name(name)
         genesis = genesis_command({} if initial is None else initial)
         _check_options(voters, storage)
-        invitation = read_invitation(self._platform.page_fragment(), name)
+        invitation = invitation or read_invitation(self._platform.page_fragment(), name)
         if signaling and secret is None:
             secret = invitation.secret
-        options = _Options(NetworkOptions.of(signaling, secret, ice_servers), voters, storage)
+        network = NetworkOptions.of(signaling, secret, ice_servers)
+        options = _Options(network, voters, storage)
         self._check_platform(storage)
+        if network.signaling and self._check_servers is not None:
+            await self._check_servers(signaling=network.signaling, ice_servers=network.ice_servers)
         joined = self._rooms.get(name)
         if joined is None:
-            joined = self._connect(name, genesis, options, invitation.cluster)
+            runner_options = RunnerOptions(
+                name,
+                genesis,
+                is_durable=storage == "indexeddb",
+                max_voters=voters,
+                open_network=open_network(name, network, self._open_mesh),
+                invited_to=invitation.cluster if signaling else "",
+                secret=secret,
+                may_found=may_found,
+                is_always_on=is_always_on,
+            )
+            joined = self._connect(options, runner_options)
         elif joined.options != options:
             known = joined.options
             raise ConfigError(
@@ -84,14 +132,13 @@ class Page:
                 f"storage={known.storage!r} and signaling={list(known.network.signaling)!r}; "
                 "join with the same options, or close that handle first"
             )
-        connection = joined.connection
-        connection.handles += 1
-        try:
-            await connection.joined()
-        except BaseException:
-            await connection.release()
-            raise
-        return SharedDocument(connection.client)
+        joined.connection.handles += 1
+        return joined.connection
+
+    def close(self) -> None:
+        """End all connections; their handles have nothing more to do."""
+        for joined in list(self._rooms.values()):
+            joined.connection.close()
 
     async def list_rooms(self) -> list[str]:
         """Return the names of the rooms that this browser keeps."""
@@ -151,7 +198,9 @@ class Page:
             if is_empty:
                 return
 
-    def _connect(self, name: str, genesis: str, options: _Options, invited_to: str) -> _Joined:
+    def _connect(self, options: _Options, runner_options: RunnerOptions) -> _Joined:
+        name = runner_options.room
+
         def on_over() -> None:
             # A successor may have its place already.
             if self._rooms.get(name) is joined:
@@ -159,15 +208,7 @@ class Page:
 
         connection = Connection(
             self._platform,
-            RunnerOptions(
-                name,
-                genesis,
-                is_durable=options.storage == "indexeddb",
-                max_voters=options.voters,
-                open_network=open_network(name, options.network, self._open_mesh),
-                invited_to=invited_to if options.network.signaling else "",
-                secret=options.network.secret,
-            ),
+            runner_options,
             on_over=on_over,
             delete_room=partial(self._delete, name, storage=options.storage),
         )

@@ -1,9 +1,10 @@
 """What a page must offer to take part in a room: one seam, faked in virtual time by the tests.
 
 `webraft_web._browser.BrowserPlatform` is the real one, `webraft_web.testing.tabs`
-the simulated one. Everything is callback style and is called back in the event
-callback itself, never from a task: a frozen page still gets messages, but runs
-no tasks.
+the simulated one, and `webraft_web.peer.platform` has that of a process, which
+is a browser with one page. Everything is callback style and is called back in
+the event callback itself, never from a task: a frozen page still gets messages,
+but runs no tasks.
 """
 
 from __future__ import annotations
@@ -53,6 +54,14 @@ class Platform(Protocol):
     @property
     def has_journals(self) -> bool:
         """Whether IndexedDB exists. It may still fail to open, see `open_journal`."""
+
+    @property
+    def has_mirror(self) -> bool:
+        """Whether there is a small storage, for a copy that somebody may want to see early."""
+
+    @property
+    def keeps_in(self) -> str:
+        """What journals are kept in, as `status` calls it: "indexeddb" or "sqlite"."""
 
     def open_channel(self, name: str, on_text: Callable[[str], None]) -> Channel:
         """Join the channel `name`; `on_text` runs synchronously in the message event."""

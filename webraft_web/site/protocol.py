@@ -20,7 +20,7 @@ from webraft_web.core.entry import EntryKind, Snapshot
 from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.ready import Feed
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_TEXT_SIZE: Final = 128 * 1024 * 1024
 MAX_ID_SIZE: Final = 256
 MAX_LIST_SIZE: Final = 10_000
@@ -115,6 +115,7 @@ class Beat(NamedTuple):
         members: Addresses and whether they vote.
         missing: Addresses that a quorum waits for.
         tabs: The ids of this browser's tabs in the room.
+        links: What was measured lately of the connections to other browsers, by address.
     """
 
     run: int
@@ -128,6 +129,7 @@ class Beat(NamedTuple):
     members: dict[str, str]
     missing: list[str]
     tabs: list[str]
+    links: dict[str, dict[str, Any]]
 
 
 class Entries(NamedTuple):
@@ -295,6 +297,16 @@ def _members(value: object) -> dict[str, str]:
     return value
 
 
+def _links(value: object) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict) or len(value) > MAX_LIST_SIZE:
+        raise RemoteProtocolError(f"expected links, got {str(value)[:80]!r}")
+    for address, figures in value.items():
+        _id(address)
+        if not isinstance(figures, dict):
+            raise RemoteProtocolError(f"expected a link's statistics, got {str(figures)[:80]!r}")
+    return value
+
+
 def _command_kind(value: object) -> EntryKind:
     if value not in (EntryKind.COMMAND, EntryKind.HOUSEKEEPING) or isinstance(value, bool):
         raise RemoteProtocolError(f"a tab may not propose entries of kind {str(value)[:80]!r}")
@@ -341,6 +353,7 @@ _KINDS: dict[str, tuple[Callable[..., Text], tuple[_Field, ...]]] = {
             _Field(_same, _members),
             _IDS,
             _IDS,
+            _Field(_same, _links),
         ),
     ),
     "entries": (Entries, (_INTEGER, _ID, _Field(wire.encode_feed, wire.decode_feed))),

@@ -14,7 +14,15 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import Committed, EntryKind
-from webraft_web.core.errors import NotLeaderError, OverloadedError, StorageError, WebraftError
+from webraft_web.core.errors import (
+    ClusterConflictError,
+    NotLeaderError,
+    OverloadedError,
+    RemoteProtocolError,
+    StorageError,
+    WebraftError,
+)
+from webraft_web.core.message import TimeoutNow
 from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.driver import Driver
@@ -22,6 +30,7 @@ from webraft_web.server.correspondence import Correspondence
 from webraft_web.server.leaving import Leaving
 from webraft_web.server.own_time import OwnTime
 from webraft_web.server.server import Server, ServerOptions
+from webraft_web.server.transfer import best_successor
 from webraft_web.site.cluster import RoomGoneError, found_cluster, mint_cluster, newcomer
 from webraft_web.site.feeder import Feeder
 from webraft_web.site.local_copy import LocalCopy
@@ -39,7 +48,7 @@ COMPACT_AFTER: Final = 2000
 """Entries after which the log is cut: the next runner reads what is left before it can serve."""
 PAIR: Final = 2
 YIELD_WITHIN_MS: Final = 5000
-FOUND_AFTER_MS: Final = 3000
+LOOK_MS: Final = 3000
 """How long a browser that does not hold the room looks for others that do, before it begins one."""
 
 
@@ -54,6 +63,8 @@ class RunnerOptions(NamedTuple):
         open_network: Finds other browsers; None for a room of this browser alone.
         invited_to: The cluster that a link invited to, "" for any: whoever is invited never founds one.
         secret: Of those who belong to the room, for links that invite to it.
+        may_found: Whether to begin the room where nobody else is found who holds it.
+        is_always_on: Whether it stays when others go, and so had better lead.
     """
 
     room: str
@@ -63,6 +74,8 @@ class RunnerOptions(NamedTuple):
     open_network: OpenNetwork | None = None
     invited_to: str = ""
     secret: str | None = None
+    may_found: bool = True
+    is_always_on: bool = False
 
 
 class Runner:
@@ -114,8 +127,8 @@ class Runner:
         self._neighbours: Neighbours | None = None
         self._leaving: Leaving | None = None
         self._is_looking = False
-        self._found_timer = platform.clock.timer(self._on_nobody_found)
-        self._feeder = Feeder(platform.clock, copy, run, known_tabs, post)
+        self._look_timer = platform.clock.timer(self._on_looked)
+        self._feeder = Feeder(platform.clock, copy, run, known_tabs, post, lambda: self.links)
         self._machine = RoomMachine(copy, self._fail)
         self._timeouts = RoomTimeouts(platform.random_id())
         self._time = OwnTime(platform.clock, self._timeouts.heartbeat_interval_ms, on_stall=self._show_life)
@@ -126,6 +139,7 @@ class Runner:
             self._on_changed,
             _ignore,
             invited_to=options.invited_to,
+            refuse=self._refuse,
         )
 
     # -- beginning -----------------------------------------------------------------------
@@ -144,7 +158,7 @@ class Runner:
             return
         self._is_stopped = True
         self._feeder.close()
-        self._found_timer.close()
+        self._look_timer.close()
         if self._neighbours is not None:
             self._neighbours.close()
         if self._server is not None:
@@ -161,7 +175,8 @@ class Runner:
             store.close()
             return
         store.on_closed = self._fail
-        storage = JournalStorage(store, runner=self._tab)
+        # Other browsers count on what this one has told them that it holds, also after a power cut (rule 13).
+        storage = JournalStorage(store, runner=self._tab, strict=self._options.open_network is not None)
         self._storage = storage
         storage.take_over(partial(self._on_taken_over, storage))
 
@@ -184,6 +199,8 @@ class Runner:
             self._letters,
             ServerOptions(self._options.max_voters, COMPACT_AFTER),
         )
+        if self._options.is_always_on:
+            self._letters.aspire()
         if stored is not None:
             self._server.resume(stored)
             self._copy.is_old = False
@@ -289,23 +306,37 @@ class Runner:
                 on_error=self._on_error,
             )
         was_looking = self._is_looking
-        self._is_looking = server.identity.cluster_id is None and not self._options.invited_to
+        self._is_looking = server.identity.cluster_id is None
         if self._is_looking and not was_looking:
-            self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
+            self._look_timer.set(self._platform.clock.now_ms() + LOOK_MS)
 
-    def _on_nobody_found(self) -> None:
-        server = self._server
+    def _on_looked(self) -> None:
+        """Begin the room if nobody has it; find fault with those who have it if they did not invite."""
+        server, options = self._server, self._options
         if server is None or not (server.is_ready and self._is_looking):
             return
-        if server.other_clusters():
-            self._found_timer.set(self._platform.clock.now_ms() + FOUND_AFTER_MS)
-        else:
+        others = server.other_clusters()
+        if options.may_found and not options.invited_to and not others:
             address = server.identity.address
-            server.become(found_cluster(self._platform, self._options.genesis, address))
+            server.become(found_cluster(self._platform, options.genesis, address))
+            return
+        if options.invited_to and others and options.invited_to not in others:
+            self._on_error(
+                ClusterConflictError(
+                    f"this link invites to cluster {options.invited_to} of room {options.room!r}, and who is "
+                    f"there belongs to {', '.join(sorted(others))}: the room was recovered or given up for "
+                    "another since; ask somebody there for a new link"
+                )
+            )
+        self._look_timer.set(self._platform.clock.now_ms() + LOOK_MS)
 
     def _write(self, address: str, payload: Any) -> None:
         if self._neighbours is not None:
             self._neighbours.write(address, payload)
+
+    def _refuse(self, address: str, error: RemoteProtocolError) -> None:
+        if self._neighbours is not None:
+            self._neighbours.refuse(address, error)
 
     def _show_life(self) -> None:
         if self._server is not None:
@@ -384,14 +415,20 @@ class Runner:
     def say_farewell(self) -> None:
         """Let the others go on without this browser, whose last page is going away or to sleep.
 
-        Of more than two they do that by themselves. The other one of two needs this one's vote,
-        until it has the entry that says otherwise: it goes out at once, and can still be taken in.
+        Of more than two the best successor is told to stand for election, instead of waiting in vain
+        for a heartbeat: a hint and no promise, so that no fence is needed (rule 3), for which there is no
+        time. The other one of two needs this one's vote, until it has the entry that says otherwise:
+        it goes out at once, and can still be taken in.
         """
         driver = self._driver
         if driver is None or driver.raft.role is not Role.LEADER:
             return
         raft = driver.raft
-        if len(raft.configuration.voters) == PAIR and raft.can_change_configuration():
+        if len(raft.configuration.voters) > PAIR:
+            successor = best_successor(raft)
+            if successor is not None:
+                self._letters.send([TimeoutNow(raft.server_id, successor, raft.current_term)])
+        elif len(raft.configuration.voters) == PAIR and raft.can_change_configuration():
             driver.change(lambda raft: raft.remove_server(raft.server_id))
 
     # -- what it is ----------------------------------------------------------------------

@@ -14,8 +14,8 @@ def room_status(
     beat: Beat | None,
     last_applied: int,
     tabs: list[str],
-    is_durable: bool,
-    links: dict[str, Any],
+    storage: str,
+    links: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Describe the room as the tab `tab` sees it.
 
@@ -25,8 +25,8 @@ def room_status(
         beat: What is known of the server, None before anything is.
         last_applied: The last entry applied here.
         tabs: The ids of this browser's tabs in the room.
-        is_durable: Whether the room is kept in IndexedDB.
-        links: What the tab that runs the server knows of its connections to other browsers.
+        storage: What the room is kept in.
+        links: What this tab itself knows of connections to other browsers, None if another tab has them.
     """
     is_runner_here = runner == tab and beat is not None
     return {
@@ -42,6 +42,6 @@ def room_status(
         "members": dict(beat.members) if beat else {},
         "missing": list(beat.missing) if beat else [],
         "tabs": list(tabs),
-        "storage": "indexeddb" if is_durable else "memory",
-        "links": links,
+        "storage": storage,
+        "links": links if links is not None else dict(beat.links) if beat else {},
     }

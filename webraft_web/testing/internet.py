@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from webraft_web.core.errors import WebraftError
+from webraft_web.core.errors import TransportError, WebraftError
 
 LOOK_EVERY_S: Final = 0.25
 GONE_AFTER_S: Final = 5.0
@@ -50,6 +50,7 @@ class Internet:
         self.meshes: list[SimulatedMesh] = []
         self._cut: set[frozenset[int]] = set()
         self._links: list[tuple[SimulatedLink, SimulatedLink]] = []
+        self._parted: set[frozenset[SimulatedMesh]] = set()
         self._is_looking = False
 
     def cut(self, one: Computer, other: Computer) -> None:
@@ -64,6 +65,11 @@ class Internet:
         """Whether anything gets from the one page to the other."""
         is_cut = frozenset((id(one.browser), id(other.browser))) in self._cut
         return not (is_cut or one.is_dead() or other.is_dead())
+
+    @property
+    def link_count(self) -> int:
+        """How many links there are, each counted once."""
+        return len(self._links)
 
     async def open_mesh(
         self,
@@ -90,6 +96,10 @@ class Internet:
                 if end.mesh is mesh:
                     self._links.remove(pair)
                     other.deliver(other.ended, "the other page closed its links")
+
+    def part(self, mesh: SimulatedMesh, other: SimulatedMesh) -> None:
+        """Never link these two again."""
+        self._parted.add(frozenset((mesh, other)))
 
     def unlinked(self, link: SimulatedLink, reason: str) -> None:
         """Take one link away, closed by one of its ends."""
@@ -119,7 +129,7 @@ class Internet:
                 self._links.remove(pair)
                 for end in pair:
                     end.deliver(end.ended, "the other page is gone")
-        linked = {frozenset((one.mesh, other.mesh)) for one, other in self._links}
+        linked = {frozenset((one.mesh, other.mesh)) for one, other in self._links} | self._parted
         for position, mesh in enumerate(self.meshes):
             for other_mesh in self.meshes[position + 1 :]:
                 is_wanted = mesh.topic == other_mesh.topic and frozenset((mesh, other_mesh)) not in linked
@@ -182,6 +192,18 @@ class SimulatedLink:
     def close(self, reason: str) -> None:
         self._is_over = True
         self.mesh.internet.unlinked(self, reason)
+
+    def refuse(self, error: WebraftError) -> None:
+        """End the link for good, and tell both sides."""
+        if self._is_over:
+            return
+        internet, other = self.mesh.internet, self.other
+        internet.part(self.mesh, other.mesh)
+        other.deliver(other.mesh.on_error, TransportError(f"refused: {error}"))
+        internet.unlinked(self, str(error))
+        self._is_over = True
+        self.mesh.on_error(error)
+        self.on_closed(str(error))
 
     def statistics(self) -> dict[str, Any]:
         return {"is_open": not self._is_over}

@@ -222,6 +222,16 @@ class Tab:
         """Whether there is IndexedDB."""
         return self.browser.has_journals
 
+    @property
+    def has_mirror(self) -> bool:
+        """Whether there is localStorage."""
+        return True
+
+    @property
+    def keeps_in(self) -> str:
+        """What journals are kept in."""
+        return "indexeddb"
+
     def open_channel(self, name: str, on_text: Callable[[str], None]) -> SimulatedChannel:
         channel = SimulatedChannel(self, name, on_text)
         self.channels.append(channel)

@@ -110,6 +110,9 @@ class FakeConnections:
         self._pages = pages
         self._page = page
 
+    async def check(self) -> None:
+        """Nothing is in the way here."""
+
     def open(
         self, events: ConnectionEvents, *, is_polite: bool, is_first: bool, farewell: str
     ) -> FakeConnection:

@@ -7,6 +7,8 @@ from typing import Any, TypedDict
 
 MAX_EVENTS = 40
 SHORT_ID_LENGTH = 4
+ELSEWHERE = "elsewhere"
+"""Stands for a leading tab where another browser leads, whose tabs nobody here knows."""
 
 
 class Event(TypedDict):
@@ -26,7 +28,7 @@ class History:
 
     Attributes:
         events: The newest last.
-        leading_tab: The tab whose server leads, or None while no tab does.
+        leading_tab: The tab whose server leads, ELSEWHERE, or None while nobody does.
         leads_since: When this tab noticed that; None if it led already when this tab came.
     """
 
@@ -58,8 +60,9 @@ class History:
             self.note(f"tab {short_id(tab)} left")
 
     def _observe_leader(self, status: Mapping[str, Any], *, is_first: bool) -> None:
-        leads = status["leader"] is not None and status["leader"] == status["address"]
-        tab = status["runner"] if leads else None
+        tab = status["runner"] if status["leader"] == status["address"] else ELSEWHERE
+        if status["leader"] is None:
+            tab = None
         if tab == self.leading_tab:
             return
         self.leading_tab = tab
@@ -67,6 +70,8 @@ class History:
         self.leads_since = None if tab is None or was_there else self._now_ms()
         if tab is None:
             self.note("no tab leads just now")
+        elif tab == ELSEWHERE:
+            self.note(f"another browser leads, term {status['term']}")
         elif was_there:
             self.note(f"tab {short_id(tab)} leads already")
         else:

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from webraft_web import PatchConflictError, WebraftError, join_room
 
@@ -30,18 +31,31 @@ class View(Protocol):
         """Say that a change was not made, and why; hand its text back."""
 
 
-async def start(name: str, storage: str, view: View) -> "Page":
+async def start(name: str, storage: str, view: View, signaling: str = "", secret: str = "") -> "Page":
     """Join a room and begin to show it.
+
+    Args:
+        name: The room's.
+        storage: Where it is kept.
+        view: Shows it.
+        signaling: The server where browsers meet, "" for a board of this browser alone.
+        secret: What they prove to one another.
 
     Raises:
         WebraftError: If the room cannot be joined here; its text says why.
         ValueError: If the room holds something else than a board.
     """
-    doc = await join_room(name, initial=board.starter_board(), storage=storage)
+    doc = await join_room(
+        name,
+        initial=board.starter_board(),
+        storage=storage,
+        signaling=[signaling] if signaling else [],
+        secret=secret or None,
+    )
     if not board.is_board(doc.state):
         await doc.close()
         raise ValueError(f"the room {name!r} holds something else than a board")
-    return Page(doc, view)
+    return Page(doc, view, signaling)
 
 
 class Page:
@@ -50,10 +64,12 @@ class Page:
     Args:
         doc: The shared document.
         view: Gets a new picture whenever something changed.
+        signaling: Where browsers meet; an invitation says it, too.
     """
 
-    def __init__(self, doc: Any, view: View) -> None:
+    def __init__(self, doc: Any, view: View, signaling: str = "") -> None:
         self._doc = doc
+        self._signaling = signaling
         self._view = view
         self._history = History()
         self._pending: list[Change] = []
@@ -131,17 +147,25 @@ class Page:
             "cards": self._cards(),
             "pending": pending,
             "status": {
-                name: status[name] for name in ("role", "tab", "tabs", "term", "commit_index", "storage")
+                name: status[name]
+                for name in ("role", "tab", "tabs", "term", "commit_index", "storage", "members", "missing")
             },
             "leading_tab": self._history.leading_tab,
             "leads_since": self._history.leads_since,
             "last_write_ms": self._last_write_ms,
             "events": list(self._history.events),
+            "invitation": self._invitation(),
         }
         text = json.dumps(picture)
         if text != self._picture:
             self._picture = text
             self._view.show(text)
+
+    def _invitation(self) -> str:
+        """Return the link that invites another browser, "" if this board is of one browser."""
+        if not self._signaling:
+            return ""
+        return f"{self._doc.invite_link()}&{urlencode({'signaling': self._signaling})}"
 
     async def _keep_looking(self) -> None:
         """Notice what no event tells, such as another tab's coming to lead."""

@@ -192,3 +192,23 @@ def test_a_server_without_its_storage_is_another_one():
         assert len(ids) == 3
 
     run(main())
+
+
+def test_a_leader_hands_over_to_a_voter_that_asks_for_itself_and_to_nobody_else():
+    """Not on the word of another, of another cluster's member, or of one that has no vote (§3.10)."""
+
+    async def main():
+        group = servers(Network(), *"abc")
+        leader = await leader_of(group, voters=3)
+        asking, other = (server for server in group if server is not leader)
+        term, own = leader.current_term, leader.cluster_id
+        ask = [asking._server.server_id]
+        leader.got_data(other.address, greeting.seal(own, greeting.LEAD, ask))
+        leader.got_data(asking.address, greeting.seal("another", greeting.LEAD, ask))
+        leader.got_data(asking.address, greeting.seal(own, greeting.LEAD, [f"stranger@{asking.address}"]))
+        await asyncio.sleep(2)
+        assert (leader.is_leader, leader.current_term) == (True, term)
+        leader.got_data(asking.address, greeting.seal(own, greeting.LEAD, ask))
+        await until(lambda: asking.is_leader)
+
+    run(main())

@@ -7,6 +7,8 @@ import pytest
 
 from tests.unit.site.rooms import Writer, append, check, settle
 from webraft_web.core.errors import ClusterConflictError, ConfigError, OutcomeUnknownError
+from webraft_web.server import leading
+from webraft_web.site.page import Page
 from webraft_web.testing import run
 from webraft_web.testing.internet import Internet
 from webraft_web.testing.tabs import Browser
@@ -75,6 +77,36 @@ def test_a_second_browser_is_added_and_shares_the_document():
         assert await one.read() == ["first", "second"]
         assert {one.status()["role"], two.status()["role"]} == {"leader", "follower"}
         assert list(one.status()["links"]) == [two.status()["address"]]
+
+    run(scenario())
+
+
+def test_every_tab_knows_of_the_one_link_to_each_other_browser():
+    """Two tabs in each of three browsers: there are three links, however many tabs look."""
+
+    async def scenario():
+        world, _, docs = await open_together(3, tabs=2)
+        await settle(2)
+        addresses = {doc.status()["address"] for doc in docs}
+        for doc in docs:
+            assert set(doc.status()["links"]) == addresses - {doc.status()["address"]}
+        assert world.internet.link_count == 3
+
+    run(scenario())
+
+
+def test_a_room_across_browsers_waits_for_the_disk_and_one_of_a_single_browser_does_not():
+    """Rule 13: what others count on survives a power cut, too."""
+
+    async def scenario():
+        world, _, docs = await open_together(2)
+        await docs[1].patch(append(1))
+        alone = Browser(9)
+        doc = await alone.open_tab().join_room("room", initial=[])
+        await doc.patch(append(1))
+        for browser in world.browsers:
+            assert browser.journals["room"].relaxed == 0
+        assert alone.journals["room"].relaxed == len(alone.journals["room"].records)
 
     run(scenario())
 
@@ -166,6 +198,25 @@ def test_the_last_page_of_the_browser_that_leads_of_two_does_not_stop_the_other(
         await until(lambda: all(len(voters(doc)) == 2 for doc in docs))
         await docs[leads].patch(append("again"))
         assert [await doc.read() for doc in docs] == [["both", "alone", "again"]] * 2
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("accident", ["freeze", "navigate_away"])
+def test_of_three_browsers_two_go_on_at_once_when_the_leaders_last_page_leaves(accident, seed):
+    """It names a successor: nobody waits for heartbeats that will not come."""
+
+    async def scenario():
+        _, tabs, docs = await open_together(3, seed)
+        leads = [doc.status()["role"] for doc in docs].index("leader")
+        rest = [doc for number, doc in enumerate(docs) if number != leads]
+        await settle(1)
+        getattr(tabs[leads], accident)()
+        await until(lambda: "leader" in [doc.status()["role"] for doc in rest], 0.5)
+        await settle(0.2)  # until the other one has heard of it
+        await asyncio.gather(*[asyncio.wait_for(doc.patch(append("on")), 0.5) for doc in rest])
+        assert [await doc.read() for doc in rest] == [["on", "on"]] * 2
 
     run(scenario())
 
@@ -273,6 +324,54 @@ def test_leaving_in_order_hands_over_and_shrinks_the_cluster(count, who, tab):
     run(scenario())
 
 
+def test_a_silent_voter_is_replaced_by_a_live_browser():
+    """No more vote than asked for; whoever is killed loses the vote to one that is there."""
+
+    async def scenario():
+        world = World(4)
+        docs = [(await world.join(number, voters=3))[1] for number in range(4)]
+        await until(lambda: len(docs[0].status()["members"]) == 4 and len(voters(docs[0])) == 3)
+        addresses = [doc.status()["address"] for doc in docs]
+        leader = [doc.status()["role"] for doc in docs].index("leader")
+        silent = next(at for at in range(4) if at != leader and addresses[at] in voters(docs[leader]))
+        world.browsers[silent].kill()
+        live = sorted(address for at, address in enumerate(addresses) if at != silent)
+        await until(lambda: voters(docs[leader]) == live)
+        _, back = await world.join(silent, voters=3)
+        await settle(5)
+        assert back.status()["members"][addresses[silent]] == "non_voting"
+        assert voters(back) == live
+        await back.patch(append("heard all the same"))
+        assert await docs[leader].read() == ["heard all the same"]
+
+    run(scenario())
+
+
+def test_browsers_that_never_come_back_are_forgotten_where_there_are_many(monkeypatch):
+    """The longest silent without a vote goes when another one comes; back after all, it is a new server."""
+    monkeypatch.setattr(leading, "MANY_MEMBERS", 3)
+
+    async def scenario():
+        world = World(5)
+        _, one = await world.join(0, voters=2)
+        _, two = await world.join(1, voters=2)
+        for number in (2, 3):
+            await world.join(number, voters=2)
+            await until(lambda number=number: len(one.status()["members"]) == number + 1)
+            world.browsers[number].kill()
+            await settle(1)
+        await one.patch(append("meanwhile"))
+        await settle(70)
+        _, last = await world.join(4, voters=2)
+        await until(lambda: len(one.status()["members"]) == 3)
+        assert set(one.status()["members"]) == {doc.status()["address"] for doc in (one, two, last)}
+        _, back = await world.join(2, voters=2)
+        await until(lambda: back.status()["address"] in one.status()["members"])
+        assert await back.read() == ["meanwhile"]
+
+    run(scenario())
+
+
 def test_when_the_majority_is_lost_for_good_those_who_are_left_may_recover():
     """By an explicit call; it mints a new cluster, and one that comes back after all is told of that."""
 
@@ -337,5 +436,22 @@ def test_options_that_would_be_a_mistake_are_refused(options, says):
     async def scenario():
         with pytest.raises(ConfigError, match=says):
             await World(1).join(0, **options)
+
+    run(scenario())
+
+
+def test_a_page_that_cannot_be_linked_is_told_before_it_joins():
+    """As a worker to which no page lends its WebRTC; a room of one browser asks for none."""
+
+    async def refuse(**_):
+        raise ConfigError("no page lends its connections")
+
+    async def scenario():
+        tab = World(1).browsers[0].open_tab()
+        page = Page(tab, tab._open_mesh, refuse)
+        with pytest.raises(ConfigError, match="no page lends"):
+            await page.join_room("room", **OPTIONS)
+        doc = await page.join_room("room", initial=["alone"])
+        assert doc.state == ["alone"]
 
     run(scenario())

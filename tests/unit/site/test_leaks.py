@@ -27,7 +27,7 @@ def holdings():
     counts = Counter(
         f"{type(one).__module__}.{type(one).__name__}"
         for one in objects
-        if type(one).__module__.startswith("webraft_web")
+        if str(type(one).__module__).startswith("webraft_web")  # a class in C may have none
     )
     for kind in (FunctionType, MethodType, partial, CoroutineType, asyncio.Handle, asyncio.Future):
         counts[kind.__name__] = sum(isinstance(one, kind) for one in objects)

@@ -32,7 +32,7 @@ class StillClock:
 
 
 def beat(run, commit, cluster="cluster"):
-    return Beat(run, cluster, "site", "leader", "site", 1, commit, True, {"site": "voter"}, [], [])
+    return Beat(run, cluster, "site", "leader", "site", 1, commit, True, {"site": "voter"}, [], [], {})
 
 
 def entries(run, first, last, cluster="cluster"):

@@ -22,6 +22,7 @@ BEAT = protocol.Beat(
     members={"a": "voter", "b": "non_voting"},
     missing=["b"],
     tabs=["t1", "t2"],
+    links={"b": {"rtt_ms": 0.4, "local": "host"}},
 )
 TEXTS = [
     protocol.Hello("", 0),
@@ -93,9 +94,9 @@ def test_a_field_of_the_wrong_type_is_refused_or_harmless(content, value):
         "\nnull",
         "\n[]",
         "\n[1]",
-        '\n[1,"t"]',
-        '\n[1,"t","beat"]',
-        '\n[1,"t","nonsense"]',
+        '\n[2,"t"]',
+        '\n[2,"t","beat"]',
+        '\n[2,"t","nonsense"]',
         "\n" + "[" * 9999,
     ],
 )
@@ -107,12 +108,12 @@ def test_a_text_of_the_wrong_shape_is_refused(text):
 
 def test_another_version_is_refused_by_name():
     """A tab with another release of the package is told apart from one that talks nonsense."""
-    with pytest.raises(RemoteProtocolError, match="version 2"):
-        protocol.decode('\n[2,"t1","dance",1,2,3]', "t2")
+    with pytest.raises(RemoteProtocolError, match="version 3"):
+        protocol.decode('\n[3,"t1","dance",1,2,3]', "t2")
 
 
 @pytest.mark.parametrize("kind", [1, 2, 4, 9, True])
 def test_a_tab_cannot_propose_what_only_servers_may(kind):
     """No-ops, configurations and yields come from the server itself."""
     with pytest.raises(RemoteProtocolError):
-        protocol.decode(f'\n[1,"t1","commands",{json.dumps(kind)},["x"]]', "t2")
+        protocol.decode(f'\n[2,"t1","commands",{json.dumps(kind)},["x"]]', "t2")

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import sys
 
 import pytest
 
@@ -183,11 +184,12 @@ def test_signaling_has_to_be_a_list_of_servers(signaling):
     run(main())
 
 
-def test_outside_of_a_page_it_says_what_to_use_instead():
-    """CPython has no RTCPeerConnection."""
+def test_outside_of_a_page_it_says_what_to_install(monkeypatch):
+    """CPython has no WebRTC of its own."""
+    monkeypatch.setitem(sys.modules, "webraft_web.transports.webrtc.native_connections", None)
 
     async def main():
-        with pytest.raises(ConfigError, match="RaftInterface"):
+        with pytest.raises(ConfigError, match=r"pip install 'webraft_web\[peer\]'"):
             WebRTCNode("b", Server("a"), room="room", secret="x" * 32, signaling=["wss://x"])
 
     run(main())

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
+
+from webraft_web import _browser
+from webraft_web._browser.peer_connection import BrowserPeerConnections
+from webraft_web.core.errors import ConfigError
 
 MAX_MESSAGE_BYTES: Final = 65_535
 """Of UTF-8, that a message may have: below what every implementation carries."""
@@ -61,6 +66,9 @@ class Connection(Protocol):
 class Connections(Protocol):
     """Opens connections."""
 
+    async def check(self) -> None:
+        """Raise ConfigError if none can be opened here."""
+
     def open(self, events: ConnectionEvents, *, is_polite: bool, is_first: bool, farewell: str) -> Connection:
         """Open one end; the other is opened with the opposite of both flags.
 
@@ -70,3 +78,28 @@ class Connections(Protocol):
             is_first: Whether to make an offer at once; the other end waits for it.
             farewell: The last message to send if this page goes away.
         """
+
+
+def default_connections(
+    ice_servers: Iterable[Mapping[str, Any]] = (), *, relay_only: bool = False
+) -> Connections:
+    """Return what opens connections here: a page's own WebRTC, or that of the `aiortc` package.
+
+    Args:
+        ice_servers: See `BrowserPeerConnections`.
+        relay_only: See `BrowserPeerConnections`.
+
+    Raises:
+        ConfigError: If nothing does: outside of a browser that takes the `aiortc` package.
+    """
+    if _browser.IN_PYODIDE:
+        return BrowserPeerConnections(ice_servers, relay_only=relay_only)
+    try:
+        from webraft_web.transports.webrtc.native_connections import (  # noqa: PLC0415 - an optional extra
+            NativeConnections,
+        )
+    except ImportError:
+        raise ConfigError(
+            "outside of a browser, links need the package `aiortc`: pip install 'webraft_web[peer]'"
+        ) from None
+    return NativeConnections(ice_servers, relay_only=relay_only)

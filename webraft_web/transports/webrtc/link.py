@@ -160,6 +160,12 @@ class Link:
             if self._was_open:
                 self.on_closed(reason)
 
+    def refuse(self, error: WebraftError) -> None:
+        """End the link because the other end did wrong: both sides are told; it is left alone for a while."""
+        if not self._is_over:
+            self._finish(REFUSAL + str(error)[:_MAX_REASON])
+            self._tell(End(str(error), error=error))
+
     def signalled(self, text: str) -> None:
         """Take in what the other page's link wanted signalled."""
         if not self._is_over:
@@ -179,7 +185,7 @@ class Link:
 
     def on_open(self, local: str, remote: str) -> None:
         if not local or not remote:
-            self._refuse(
+            self.refuse(
                 AuthenticationError("a connection without certificates, which nothing can be bound to")
             )
             return
@@ -200,12 +206,12 @@ class Link:
         if self._is_over:
             return
         if not self._allowance.take(self._setting.clock.now_ms()):
-            self._refuse(RemoteProtocolError(f"a flood: more than {MESSAGES_PER_S} messages a second"))
+            self.refuse(RemoteProtocolError(f"a flood: more than {MESSAGES_PER_S} messages a second"))
             return
         try:
             text = self._take(message)
         except (AuthenticationError, RemoteProtocolError) as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         if text is not None:
             self._counts["texts_received"] += 1
@@ -265,11 +271,6 @@ class Link:
     def _too_silent(self) -> None:
         """Give up, without blame: a page that computes for long says nothing either."""
         self._end(End(f"the other end did not prove itself within {GREETING_MS / 1000:.0f} s"))
-
-    def _refuse(self, error: WebraftError) -> None:
-        """End the link because the other end did wrong, and tell both sides."""
-        self._finish(REFUSAL + str(error)[:_MAX_REASON])
-        self._tell(End(str(error), error=error))
 
     def _end(self, end: End) -> None:
         if not self._is_over:

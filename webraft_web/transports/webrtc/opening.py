@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any, Protocol
 
 from webraft_web import _browser
-from webraft_web._browser.peer_connection import BrowserPeerConnections
+from webraft_web.clock import AsyncioClock, Clock
 from webraft_web.core.errors import WebraftError
 from webraft_web.transports.keys import derive_keys
 from webraft_web.transports.signaling.base import Strategy
 from webraft_web.transports.signaling.meeting import Meeting
 from webraft_web.transports.signaling.strategies import strategy_for
+from webraft_web.transports.webrtc.by_hand import CopyAndPaste
+from webraft_web.transports.webrtc.connections import default_connections
 from webraft_web.transports.webrtc.link import Link
 from webraft_web.transports.webrtc.mesh import Mesh
 
@@ -27,7 +29,7 @@ class OpenMesh(Protocol):
         room: str,
         secret: str,
         *,
-        signaling: Iterable[str | Strategy],
+        signaling: Iterable[str | Strategy | CopyAndPaste],
         ice_servers: Iterable[Mapping[str, Any]],
         claim: Callable[[], str],
         on_link: Callable[[Link], None],
@@ -36,11 +38,24 @@ class OpenMesh(Protocol):
         """Check the arguments at once, and give the mesh later."""
 
 
+async def check_servers(
+    *, signaling: Iterable[str | Strategy | CopyAndPaste], ice_servers: Iterable[Mapping[str, Any]]
+) -> None:
+    """Make sure that a mesh could be opened with these servers.
+
+    Raises:
+        ConfigError: If it could not.
+    """
+    connections = default_connections(ice_servers)
+    _strategies(signaling, _clock(), random.Random())  # noqa: S311 - nothing is opened
+    await connections.check()
+
+
 def open_page_mesh(
     room: str,
     secret: str,
     *,
-    signaling: Iterable[str | Strategy],
+    signaling: Iterable[str | Strategy | CopyAndPaste],
     ice_servers: Iterable[Mapping[str, Any]],
     claim: Callable[[], str],
     on_link: Callable[[Link], None],
@@ -52,7 +67,7 @@ def open_page_mesh(
     Args:
         room: Its name.
         secret: Of those who belong to it; see `transports.keys.derive_keys`.
-        signaling: Servers to meet at; see `strategy_for`. Without any, pages meet by pasting alone.
+        signaling: Servers to meet at, see `strategy_for`, or `CopyAndPaste`.
         ice_servers: See `BrowserPeerConnections`.
         claim: See `Mesh`, as for the two callbacks.
         on_link: Gets each link.
@@ -60,19 +75,22 @@ def open_page_mesh(
         relay_only: See `BrowserPeerConnections`.
 
     Raises:
-        ConfigError: If this is no page, or something is not what it should be; for the secret
-            it is the awaitable that raises.
+        ConfigError: If there is no WebRTC here, or something is not what it should be; for the
+            secret it is the awaitable that raises.
     """
-    connections = BrowserPeerConnections(ice_servers, relay_only=relay_only)
-    clock = _browser.shared_clock()
+    connections = default_connections(ice_servers, relay_only=relay_only)
+    clock = _clock()
+    servers = list(signaling)
     chance = random.Random(secrets.randbits(64))  # noqa: S311 - it only spreads announcements
-    strategies = [strategy_for(server, clock, chance) for server in signaling]
+    by_hand = [one for one in servers if isinstance(one, CopyAndPaste)]
+    strategies = _strategies(servers, clock, chance)
 
     async def open_mesh() -> Mesh:
+        await connections.check()
         keys = await derive_keys(secret, room)
         page = secrets.token_hex(16)
         open_meeting = partial(Meeting, strategies, keys, page, clock, chance, on_state=lambda: None)
-        return Mesh(
+        mesh = Mesh(
             open_meeting if strategies else None,
             keys,
             page,
@@ -82,5 +100,18 @@ def open_page_mesh(
             on_link=on_link,
             on_error=on_error,
         )
+        for one in by_hand:
+            one.attach(mesh)
+        return mesh
 
     return open_mesh()
+
+
+def _strategies(
+    servers: Iterable[str | Strategy | CopyAndPaste], clock: Clock, chance: random.Random
+) -> list[Strategy]:
+    return [strategy_for(one, clock, chance) for one in servers if not isinstance(one, CopyAndPaste)]
+
+
+def _clock() -> Clock:
+    return _browser.shared_clock() if _browser.IN_PYODIDE else AsyncioClock()

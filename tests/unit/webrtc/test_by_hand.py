@@ -1,0 +1,42 @@
+"""Introductions by copy and paste, as an application makes them: before, while and after the links begin."""
+
+import asyncio
+
+import pytest
+
+from tests.unit.webrtc.pages import A, B, World
+from tests.unit.webrtc.test_paste import alone
+from webraft_web.core.errors import BadArgumentError, LocalProtocolError
+from webraft_web.testing import run
+from webraft_web.transports.webrtc.by_hand import CopyAndPaste
+
+
+def test_two_texts_link_two_pages_whose_links_begin_later():
+    """What is asked for early waits; each text is for one thing alone."""
+
+    async def main():
+        world = World()
+        one, other = CopyAndPaste(), CopyAndPaste()
+        offering = asyncio.ensure_future(one.create_offer())
+        await asyncio.sleep(1)
+        sites = alone(world, A, B)
+        for by_hand, site in zip((one, other), sites, strict=True):
+            by_hand.attach(site.mesh)
+        offer = await offering
+        with pytest.raises(BadArgumentError):
+            await one.accept_answer(offer)
+        await one.accept_answer(await other.answer_offer(offer))
+        await asyncio.sleep(1)
+        assert [set(site.mesh.links) for site in sites] == [{B}, {A}]
+
+    run(main())
+
+
+def test_a_page_without_links_of_its_own_says_so():
+    """Another tab runs the server, or nobody joined: nothing hangs for ever."""
+
+    async def main():
+        with pytest.raises(LocalProtocolError, match="in the tab that runs its server"):
+            await CopyAndPaste().create_offer()
+
+    run(main())
