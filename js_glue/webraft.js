@@ -7,7 +7,7 @@
  * what these modules add. They need no bundler.
  */
 
-export { load } from "./facade/border.js";
+export { CopyAndPaste, load } from "./facade/border.js";
 export { SharedDocument, deleteRoom, exportRoom, joinRoom, listRooms, newSecret } from "./facade/document.js";
 export {
   AuthenticationError,

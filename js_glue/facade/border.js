@@ -52,12 +52,12 @@ async function start(options) {
   const { read, call: callPython, begin, listen, unlisten, emit, kept_or_broken } = border;
   const { create_raft, create_emitter, create_node, create_handlers, got_data, each_node, timeout } = raft;
   const { begin_join, begin_update } = room;
-  const { heard, changed } = signaling;
+  const { heard, changed, create_copy_and_paste } = signaling;
   python = {
     package: pyodide.pyimport("webraft_web"),
     ...{ read, call: callPython, begin, listen, unlisten, emit, kept_or_broken },
     ...{ create_raft, create_emitter, create_node, create_handlers, got_data, each_node, timeout },
-    ...{ begin_join, begin_update, heard, changed },
+    ...{ begin_join, begin_update, heard, changed, create_copy_and_paste },
   };
   return pyodide;
 }
@@ -266,20 +266,50 @@ function describe(value) {
  * @property {() => void} close
  */
 
+/** Introduces pages of different browsers by two texts, carried by people, without any server. Needs `load`. */
+export class CopyAndPaste {
+  constructor() {
+    own(this, told(loaded("CopyAndPaste").create_copy_and_paste()));
+  }
+
+  /** A text for one other page's `answerOffer`; it may take any time to get there. @returns {Promise<string>} */
+  createOffer() {
+    return begin(halfOf(this), "create_offer");
+  }
+
+  /**
+   * Resolve with the answer to another page's offer, for its `acceptAnswer`.
+   *
+   * @param {string} text
+   * @returns {Promise<string>}
+   */
+  answerOffer(text) {
+    return begin(halfOf(this), "answer_offer", [text]);
+  }
+
+  /**
+   * Link with the page that gave this answer to this page's offer.
+   *
+   * @param {string} text
+   * @returns {Promise<void>}
+   */
+  acceptAnswer(text) {
+    return begin(halfOf(this), "accept_answer", [text]);
+  }
+}
+
 /**
- * Tell URLs and strategies of the page's own apart.
+ * Tell URLs from what else introduces pages.
  *
  * @param {unknown} signaling
- * @returns {[unknown, Strategy[]]} With numbers in place of the strategies, and those.
+ * @returns {[unknown, unknown[]]} With numbers in place of the latter, and those.
  */
 export function apart(signaling) {
-  /** @type {Strategy[]} */
-  const strategies = [];
-  if (!Array.isArray(signaling)) return [signaling, strategies];
-  return [
-    signaling.map((one) => (typeof one === "object" && one ? strategies.push(one) - 1 : one)),
-    strategies,
-  ];
+  /** @type {unknown[]} */
+  const others = [];
+  if (!Array.isArray(signaling)) return [signaling, others];
+  const isOther = (/** @type {unknown} */ one) => typeof one === "object" && one !== null;
+  return [signaling.map((one) => (isOther(one) ? others.push(halfOf(one) ?? one) - 1 : one)), others];
 }
 
 // What Python calls

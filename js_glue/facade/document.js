@@ -49,7 +49,7 @@ import { listen } from "./raft.js";
 /**
  * @typedef {object} RoomOptions
  * @property {any} [initial] The document of a room that does not exist yet; `{}` by default.
- * @property {(string | import("./border.js").Strategy)[]} [signaling] Where browsers find each other: URLs of
+ * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} [signaling] Where browsers find each other: URLs of
  *   servers, or strategies of your own; without any, the room is this browser's.
  * @property {string} [secret] What browsers prove to one another: `newSecret()` makes one.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.

@@ -413,7 +413,7 @@ export class BroadcastChannelNode extends ReadyNode {
  * @typedef {object} WebRTCOptions
  * @property {string} room Any name.
  * @property {string} secret Of those who belong to the room: `newSecret()` makes one.
- * @property {(string | import("./border.js").Strategy)[]} signaling URLs of signalling servers, or strategies.
+ * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} signaling URLs of signalling servers, or strategies.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
  */
 

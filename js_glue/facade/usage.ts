@@ -2,6 +2,7 @@
 
 import {
   BroadcastChannelNode,
+  CopyAndPaste,
   type ConfigError,
   Emitter,
   LocalStorageHandlers,
@@ -42,9 +43,11 @@ const chat: Strategy = {
 export async function rooms(): Promise<void> {
   await load();
   await load({ indexURL: "/pyodide/", wheels: ["/wheels/webraft_web.whl"] });
+  const byHand = new CopyAndPaste();
+  await byHand.acceptAnswer(await byHand.answerOffer(await byHand.createOffer()));
   const doc = await joinRoom<Board>("kanban", {
     initial: { cards: [] },
-    signaling: ["wss://example.org", chat],
+    signaling: ["wss://example.org", chat, byHand],
     secret: newSecret(),
     iceServers: [{ urls: "stun:stun.example.org" }],
     voters: 3,

@@ -1,4 +1,3 @@
-export { load } from "./facade/border.js";
 export type LoadOptions = import("./facade/border.js").LoadOptions;
 export type Port = import("./facade/border.js").Port;
 export type Strategy = import("./facade/border.js").Strategy;
@@ -10,6 +9,7 @@ export type Committed = import("./facade/raft.js").Committed;
 export type RaftEvents = import("./facade/raft.js").RaftEvents;
 export type RaftState = import("./facade/raft.js").RaftState;
 export type WebRTCOptions = import("./facade/raft.js").WebRTCOptions;
+export { CopyAndPaste, load } from "./facade/border.js";
 export { SharedDocument, deleteRoom, exportRoom, joinRoom, listRooms, newSecret } from "./facade/document.js";
 export { AuthenticationError, BadArgumentError, ClusterConflictError, ConfigError, FencedError, LocalProtocolError, NotLeaderError, OutcomeUnknownError, OverloadedError, PatchConflictError, RemoteProtocolError, StorageError, TransportError, WebraftError } from "./facade/errors.js";
 export { BroadcastChannelNode, Emitter, LocalStorageHandlers, NodeInstance, RaftInterface, WebRTCNode } from "./facade/raft.js";

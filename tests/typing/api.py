@@ -52,6 +52,7 @@ async def rooms() -> None:
     state = await doc.read(timeout=1.5)
     state = doc.state
     state = doc.get("/cards/0")
+    assert_type(doc.version, int)
     async for state in doc.changes():
         assert_type(state, Any)
     unlisten = doc.listen("updated", lambda index: None)

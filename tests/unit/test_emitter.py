@@ -210,6 +210,18 @@ def test_an_exception_is_emitted_as_error_and_stops_nobody():
     run(main())
 
 
+def test_listeners_may_be_forgotten():
+    """All at once; whoever listens afterwards is heard."""
+    emitter = Emitter(EVENTS)
+    heard = []
+    unlisten = emitter.listen("moved", lambda: heard.append("before"))
+    emitter.forget_listeners()
+    emitter.listen("moved", lambda: heard.append("after"))
+    emitter.emit("moved", 1, 2)
+    unlisten()
+    assert heard == ["after"]
+
+
 def test_errors_that_nobody_hears_are_logged(caplog):
     """Silence would be the worst answer."""
     Emitter(EVENTS).emit("error", OSError("unheard of"))

@@ -1,4 +1,4 @@
-"""Signalling strategies of a page's own, written in JavaScript: what `Strategy` asks for, in camelCase."""
+"""How pages of JavaScript are introduced: by strategies of their own, or by hand."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 from webraft_web.javascript.border import answering, js_page
 from webraft_web.transports.signaling.base import OnState, OnText
+from webraft_web.transports.webrtc.by_hand import CopyAndPaste
 
 _numbers = count(1)
 _open: dict[int, PagePort] = {}
 
 
 class PageStrategy:
-    """A strategy that is an object of the page's. Compared by that object."""
+    """A strategy that is an object of the page's, with `Strategy`'s names. Compared by that object."""
 
     def __init__(self, js_strategy: Any) -> None:
         self._js_strategy = js_strategy
@@ -68,5 +69,17 @@ def with_strategies(options: Mapping[str, Any], js_strategies: Any) -> dict[str,
     signaling = options.get("signaling")
     if not isinstance(signaling, list):
         return dict(options)
-    found = [PageStrategy(js_strategies[one]) if type(one) is int else one for one in signaling]
-    return {**options, "signaling": found}
+    return {**options, "signaling": [_introduction(one, js_strategies) for one in signaling]}
+
+
+def _introduction(one: Any, js_strategies: Any) -> Any:
+    if type(one) is not int:
+        return one
+    strategy = js_strategies[one]
+    return strategy if isinstance(strategy, CopyAndPaste) else PageStrategy(strategy)
+
+
+@answering
+def create_copy_and_paste() -> CopyAndPaste:
+    """Make what introduces pages by hand."""
+    return CopyAndPaste()

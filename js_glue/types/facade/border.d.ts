@@ -61,6 +61,13 @@ export function settled(start: (settle: (error: Error | undefined, result: any) 
  */
 export function toText(value: unknown): string;
 /**
+ * Tell URLs from what else introduces pages.
+ *
+ * @param {unknown} signaling
+ * @returns {[unknown, unknown[]]} With numbers in place of the latter, and those.
+ */
+export function apart(signaling: unknown): [unknown, unknown[]];
+/**
  * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
  * texts may be lost, repeated, reordered and forged.
  *
@@ -75,35 +82,25 @@ export function toText(value: unknown): string;
  * @property {(text: string, to: string) => void} post To everybody in the topic, or at least to the page `to`.
  * @property {() => void} close
  */
-/**
- * Tell URLs and strategies of the page's own apart.
- *
- * @param {unknown} signaling
- * @returns {[unknown, Strategy[]]} With numbers in place of the strategies, and those.
- */
-export function apart(signaling: unknown): [unknown, Strategy[]];
-/**
- * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
- * texts may be lost, repeated, reordered and forged.
- */
-export type Strategy = {
+/** Introduces pages of different browsers by two texts, carried by people, without any server. Needs `load`. */
+export class CopyAndPaste {
+    /** A text for one other page's `answerOffer`; it may take any time to get there. @returns {Promise<string>} */
+    createOffer(): Promise<string>;
     /**
-     * What `status()` calls it.
+     * Resolve with the answer to another page's offer, for its `acceptAnswer`.
+     *
+     * @param {string} text
+     * @returns {Promise<string>}
      */
-    url: string;
+    answerOffer(text: string): Promise<string>;
     /**
-     * Take part in a topic; nothing is
-     * called back before this has returned, nor after `close`.
+     * Link with the page that gave this answer to this page's offer.
+     *
+     * @param {string} text
+     * @returns {Promise<void>}
      */
-    open: (topic: string, page: string, onText: (text: string) => void, onState: (isConnected: boolean, why?: string) => void) => Port;
-};
-export type Port = {
-    /**
-     * To everybody in the topic, or at least to the page `to`.
-     */
-    post: (text: string, to: string) => void;
-    close: () => void;
-};
+    acceptAnswer(text: string): Promise<void>;
+}
 /**
  * A promise in a box: one that was returned by itself, Pyodide would await.
  */
@@ -125,4 +122,26 @@ export type LoadOptions = {
      * beside this module. One that is installed in `pyodide` already is used as it is.
      */
     wheels?: string[];
+};
+/**
+ * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
+ * texts may be lost, repeated, reordered and forged.
+ */
+export type Strategy = {
+    /**
+     * What `status()` calls it.
+     */
+    url: string;
+    /**
+     * Take part in a topic; nothing is
+     * called back before this has returned, nor after `close`.
+     */
+    open: (topic: string, page: string, onText: (text: string) => void, onState: (isConnected: boolean, why?: string) => void) => Port;
+};
+export type Port = {
+    /**
+     * To everybody in the topic, or at least to the page `to`.
+     */
+    post: (text: string, to: string) => void;
+    close: () => void;
 };

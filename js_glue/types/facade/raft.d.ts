@@ -208,7 +208,7 @@ export class BroadcastChannelNode extends ReadyNode {
  * @typedef {object} WebRTCOptions
  * @property {string} room Any name.
  * @property {string} secret Of those who belong to the room: `newSecret()` makes one.
- * @property {(string | import("./border.js").Strategy)[]} signaling URLs of signalling servers, or strategies.
+ * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} signaling URLs of signalling servers, or strategies.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
  */
 /** A server in a page of any browser, reached over WebRTC. */
@@ -280,7 +280,7 @@ export type WebRTCOptions = {
     /**
      * URLs of signalling servers, or strategies.
      */
-    signaling: (string | import("./border.js").Strategy)[];
+    signaling: (string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[];
     /**
      * STUN and TURN servers.
      */

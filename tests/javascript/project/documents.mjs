@@ -4,6 +4,7 @@
 import assert from "./assert.mjs";
 import {
   BadArgumentError,
+  CopyAndPaste,
   LocalProtocolError,
   LocalStorageHandlers,
   WebRTCNode,
@@ -236,4 +237,18 @@ promise("servers find each other by a strategy of the page and link by WebRTC", 
   await Promise.all(group.map((server) => server.close()));
   await until(() => [...bus.topics.values()].every((topic) => topic.size === 0), "all ports are closed");
   assert.deepEqual(node.status(), {});
+});
+
+promise("servers are introduced by hand and link by WebRTC", async () => {
+  const secret = newSecret();
+  class WebRaft extends FooRaft {
+    byHand = new CopyAndPaste();
+    /** @param {string} address */
+    createInstance(address) {
+      return new WebRTCNode(address, this, { room: "by hand", secret, signaling: [this.byHand] });
+    }
+  }
+  const [one, other] = /** @type {[WebRaft, WebRaft]} */ (servers(new Network(), ["a", "b"], WebRaft));
+  await one.byHand.acceptAnswer(await other.byHand.answerOffer(await one.byHand.createOffer()));
+  assert.ok(await (await leaderOf([one, other])).propose("x"));
 });

@@ -6,6 +6,7 @@ import {
   BadArgumentError,
   BroadcastChannelNode,
   ConfigError,
+  CopyAndPaste,
   Emitter,
   LocalProtocolError,
   NodeInstance,
@@ -406,6 +407,17 @@ promise("a WebRTCNode says what it misses", async () => {
   assert.throws(() => new WebRTCNode("b", raft, room), {
     name: "ConfigError",
     message: /list of at least one/,
+  });
+});
+
+promise("pages may be introduced by hand", async () => {
+  const raft = await loneServer(FooRaft);
+  const byHand = new CopyAndPaste();
+  const room = { room: "r", secret: newSecret(), signaling: [byHand] };
+  // Node has no WebRTC: what was given is understood before that is missed.
+  assert.throws(() => new WebRTCNode("b", raft, room), { name: "ConfigError", message: /no WebRTC here/ });
+  await assert.rejects(joinRoom("kanban", { secret: newSecret(), signaling: [byHand] }), {
+    message: /https/,
   });
 });
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import weakref
 
 import pytest
 
@@ -191,6 +192,43 @@ def test_state_is_copied_once_per_change():
         assert doc.state is first
         await doc.patch([add("/b", 2)])
         assert doc.state == {"a": 1, "b": 2}
+
+    in_room(test)
+
+
+def test_the_version_tells_whether_the_state_is_another():
+    """Also after closing, when nothing changes any more; looking changes nothing."""
+
+    async def test(room, doc):
+        seen = {}
+        for number in (1, 1, 2):
+            await doc.patch([{"op": "add", "path": "/n", "value": number}])
+            assert doc.version == doc.version
+            assert doc.version not in seen
+            seen[doc.version] = doc.state
+        await doc.close()
+        assert seen[doc.version] == doc.state == {"n": 2}
+
+    in_room(test)
+
+
+def test_a_closed_document_lets_go_of_its_handlers():
+    """They may hold much, such as the page."""
+
+    class Held:
+        def hear(self):
+            pass
+
+    async def test(room, doc):
+        held = Held()
+        doc.listen("updated", held.hear)
+        reference = weakref.ref(held)
+        del held
+        gc.collect()
+        assert reference() is not None
+        await doc.close()
+        gc.collect()
+        assert reference() is None
 
     in_room(test)
 
