@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-SECRET = "L9Wd0hHv5eUqgE7xJ2fTz1Rk"
+from tests.tabs.houses import SECRET
+
 PATIENCE_S = 60
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import SECRET, PeerProgram
+from tests.peers import PeerProgram
 from tests.tabs.browser import wait_until
 from tests.tabs.chromium import Chromium
-from tests.tabs.conftest import PythonTab, Tabs
-from tests.tabs.test_across import ADD, JOIN, VOTERS
+from tests.tabs.conftest import PythonTab
+from tests.tabs.houses import ADD, VOTERS, House
 from tests.tabs.test_webrtc import own_address, signaling_server
 
 WRITES = """
@@ -47,8 +47,7 @@ class Street:
 
     def open(self, browser: Chromium) -> PythonTab:
         """Open a tab in the room."""
-        tab = Tabs(browser, self.site).open()
-        tab.python(JOIN.format(signaling=self.signaling, secret=SECRET))
+        (tab,) = House(browser, self.site, self.signaling).open(1, '{"n": 0, "log": []}')
         return tab
 
     def peer(self, *arguments: str) -> PeerProgram:
@@ -80,10 +79,10 @@ def test_a_room_outlives_its_browsers_in_an_always_on_member(street) -> None:
     peer = street.peer()
     peer.wait_for("signalling server")
     ann = street.open(street.browser("ann"))
-    peer.wait_for("is a voter")
+    peer.wait_for("leading · 2 of 2 members vote")
     ann.python(ADD.format(times=20))
     ann.page.close()
-    peer.wait_for("leading · 1 of 1 members vote")
+    peer.wait_for("leading · 1 of 2 members vote")
     assert street.export() == {"n": 20, "log": []}
     bob = street.open(street.browser("bob"))
     assert bob.python("doc.state['n']") == 20
@@ -91,7 +90,7 @@ def test_a_room_outlives_its_browsers_in_an_always_on_member(street) -> None:
     bob.python(ADD.format(times=5))
     assert peer.end() == 0
     bob.python(ADD.format(times=5))
-    assert bob.python("[doc.state['n'], len(doc.status()['members']), errors]") == [30, 1, []]
+    assert bob.python(f"[doc.state['n'], len({VOTERS}), errors]") == [30, 1, []]
 
 
 @pytest.mark.long
