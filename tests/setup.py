@@ -216,7 +216,8 @@ def pytest_options(suite: str, *, is_whole: bool, is_long: bool) -> list[str]:
     options.append("--numprocesses=auto")
     if suite != "unit":
         # Tests with browsers wait more than they compute. Those of one file share what takes long to open.
-        return [*options, f"--maxprocesses={MOST_BROWSERS}", "--dist=loadfile"]
+        spread = "load" if suite == "signaling" else "loadfile"
+        return [*options, f"--maxprocesses={MOST_BROWSERS}", f"--dist={spread}"]
     # All tests together try every branch of the core; watching that takes time.
     return [*options, "--cov=webraft_web.core"] if is_long else options
 
