@@ -52,7 +52,7 @@ import { listen } from "./raft.js";
  * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} [signaling] Where browsers find each other: URLs of
  *   servers, or strategies of your own; without any, the room is this browser's.
  * @property {string} [secret] What browsers prove to one another: `newSecret()` makes one.
- * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
+ * @property {import("./border.js").IceServer[]} [iceServers] STUN and TURN servers.
  * @property {number} [voters] How many browsers vote at most, 1 to 9; 5 by default.
  * @property {"indexeddb" | "memory"} [storage] "indexeddb" by default.
  */
@@ -191,9 +191,8 @@ export class SharedDocument {
    * @returns {() => void}
    */
   subscribe(fn) {
-    const end = this.listen("updated", () => fn(this.state));
-    fn(this.state);
-    return end;
+    fn(this.state); // first: whoever throws here gets no function to end it by
+    return this.listen("updated", () => fn(this.state));
   }
 
   /**

@@ -62,6 +62,14 @@ promise("a subscriber gets the state now and after each change", async () => {
   end();
   await one.patch([{ op: "replace", path: "/n", value: 3 }]);
   assert.deepEqual(seen, [0, 1, 2]);
+  let calls = 0;
+  const wrong = () => {
+    calls++;
+    throw new Error("who throws at once does not subscribe");
+  };
+  assert.throws(() => one.subscribe(wrong), { message: /at once/ });
+  await one.patch([{ op: "replace", path: "/n", value: 4 }]);
+  assert.equal(calls, 1);
   await close();
 });
 
