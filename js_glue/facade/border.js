@@ -340,7 +340,12 @@ export function apart(signaling) {
  * @param {unknown[]} more Further ones, which are no values.
  */
 function apply(handler, owner, text, ...more) {
-  return handler.call(owner.deref(), ...JSON.parse(text), ...more);
+  try {
+    return handler.call(owner.deref(), ...JSON.parse(text), ...more);
+  } catch (error) {
+    if (kindOf(error) === "Error") throw error;
+    return Promise.reject(error); // such as a DOMException, which Pyodide cannot throw as it is
+  }
 }
 
 /**
@@ -396,7 +401,8 @@ function offer(handler, owner, text) {
     if (answered) finish();
     Promise.resolve(returned).catch(reject);
   });
-  return answered ? answerText(answered) : hold(answer.then(answerText));
+  if (answered && !(answered[0] instanceof Error)) return answerText(answered);
+  return hold(answer.then(answerText));
 }
 
 /**

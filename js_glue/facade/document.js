@@ -151,7 +151,23 @@ export class SharedDocument {
    * @returns {Promise<State>}
    */
   update(change, options = {}) {
-    return settled((settle) => loaded("update").begin_update(halfOf(this), change, toText(options), settle));
+    /** @type {{error: unknown} | undefined} */
+    let thrown;
+    const attempt = (/** @type {State} */ state) => {
+      try {
+        return change(state);
+      } catch (error) {
+        thrown = { error }; // whatever it is: Pyodide carries Errors alone
+        throw error;
+      }
+    };
+    const given = typeof change === "function" ? attempt : change;
+    const updated = settled((settle) =>
+      loaded("update").begin_update(halfOf(this), given, toText(options ?? {}), settle),
+    );
+    return updated.catch((error) => {
+      throw thrown ? thrown.error : error;
+    });
   }
 
   /**

@@ -100,11 +100,12 @@ promise("updates lose nothing and may return or change what they get", async () 
   );
   await Promise.all(increments);
   assert.deepEqual(await one.read(), { n: 40 });
-  const oops = new Error("oops");
-  const failing = one.update(() => {
-    throw oops;
-  });
-  assert.equal(await failing.catch((error) => error), oops);
+  for (const oops of [new Error("oops"), new DOMException("stop", "AbortError"), { code: 7 }, "oops"]) {
+    const failing = one.update(() => {
+      throw oops;
+    });
+    assert.equal(await failing.catch((error) => error), oops);
+  }
   await assert.rejects(one.update(/** @type {any} */ (async () => ({ n: 0 }))), { name: "BadArgumentError" });
   await assert.rejects(one.update(/** @type {any} */ ("text")), { name: "BadArgumentError" });
   await assert.rejects(
@@ -207,6 +208,25 @@ promise("nothing is left of documents that are closed", async () => {
       await last.then(() => stream.next());
     }
   }, 100);
+});
+
+promise("what a page throws that is no Error of the language means not applied as well", async () => {
+  const raft = await loneServer(FooRaft);
+  const full = new DOMException("full", "QuotaExceededError");
+  /** @type {Error[]} */
+  const errors = [];
+  raft.listen("error", (error) => errors.push(error));
+  let tries = 0;
+  raft.listen("apply", (_entry, _index, done) => {
+    if (++tries === 1) throw full;
+    done(tries === 2 ? full : undefined);
+  });
+  raft.listenOnce("updated", () => {
+    throw full;
+  });
+  await raft.propose("x");
+  await until(() => errors.length === 3, "all are told");
+  assert.deepEqual([tries, errors.map((error) => error === full)], [3, [true, true, true]]);
 });
 
 /** A strategy of the page's own: whatever carries texts will do. */
