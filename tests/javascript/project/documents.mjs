@@ -106,11 +106,13 @@ promise("updates lose nothing and may return or change what they get", async () 
     });
     assert.equal(await failing.catch((error) => error), oops);
   }
-  await assert.rejects(one.update(/** @type {any} */ (async () => ({ n: 0 }))), { name: "BadArgumentError" });
-  await assert.rejects(one.update(/** @type {any} */ ("text")), { name: "BadArgumentError" });
+  await assert.rejects(one.update(/** @type {any} */ (async () => ({ n: 0 }))), {
+    name: "LocalProtocolError",
+  });
+  await assert.rejects(one.update(/** @type {any} */ ("text")), { name: "LocalProtocolError" });
   await assert.rejects(
     one.update(() => /** @type {any} */ ({ n: NaN })),
-    { name: "BadArgumentError" },
+    { name: "LocalProtocolError" },
   );
   assert.deepEqual(one.state, { n: 40 });
   await close();
@@ -130,7 +132,7 @@ promise("a patch that cannot apply or be sent says why", async () => {
     const error = await one.patch(/** @type {any} */ (operations)).catch((error) => error);
     assert.ok(error instanceof BadArgumentError && error instanceof LocalProtocolError, String(error));
   }
-  await assert.rejects(one.read({ timeout: -1 }), { name: "BadArgumentError" });
+  await assert.rejects(one.read({ timeout: -1 }), { name: "LocalProtocolError" });
   assert.deepEqual(one.state, { n: 0 });
   await close();
   await assert.rejects(one.patch([]), { name: "LocalProtocolError" });

@@ -160,7 +160,7 @@ promise("a handler that cannot call back is refused", async () => {
     });
   }
   assert.throws(() => raft.listen("refresh", () => {}), ConfigError);
-  assert.throws(() => raft.listen("apply", /** @type {any} */ ("text")), { name: "BadArgumentError" });
+  assert.throws(() => raft.listen("apply", /** @type {any} */ ("text")), { name: "LocalProtocolError" });
 });
 
 promise("whatever can call back may do so", async () => {
@@ -272,7 +272,7 @@ promise("an error has the name and the message of the exception", async () => {
   assert.ok(error instanceof BadArgumentError && error instanceof WebraftError && error instanceof Error);
   assert.deepEqual(
     [error.name, String(error).split(" to ")[0]],
-    ["BadArgumentError", "BadArgumentError: cannot yield"],
+    ["LocalProtocolError", "LocalProtocolError: cannot yield"],
   );
   assert.ok(Object.prototype.toString.call(error) === "[object Error]" && error.stack);
   const group = servers(new Network(), ["a", "b"]);
@@ -384,7 +384,7 @@ promise("a server shows what it is", async () => {
   assert.equal(new Set(nameless.map((server) => server.address)).size, 2);
   await Promise.all(nameless.map((server) => server.close()));
   assert.throws(() => new RaftInterface("a", { members: ["b"] }), { name: "ConfigError" });
-  assert.throws(() => new RaftInterface(""), { name: "BadArgumentError" });
+  assert.throws(() => new RaftInterface(""), { name: "LocalProtocolError" });
   const wrong = [{ member: ["a"] }, { storage: "indexeddb" }];
   for (const options of /** @type {any[]} */ (wrong)) {
     assert.throws(() => new RaftInterface("a", options), { name: "TypeError", message: /member|storage/ });
@@ -396,7 +396,7 @@ promise("what is no event at all is refused like a wrong one", () => {
   for (const event of [undefined, {}, Symbol("apply"), []]) {
     for (const use of ["listen", "listenOnce", "unlisten", "emit"]) {
       assert.throws(() => emitter[use](event, () => {}), {
-        name: "BadArgumentError",
+        name: "LocalProtocolError",
         message: /there is no event/,
       });
     }
