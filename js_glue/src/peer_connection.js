@@ -84,10 +84,13 @@ export function openPeerConnection(isPolite, isFirst, configuration, farewell, o
   let channel;
   /** @type {RTCIceCandidateInit[]} */
   let early = [];
+  /** @type {string[]} */
+  const unheard = [];
   let identities = "";
   let isOffering = false;
   let isAnswering = false;
   let doing = Promise.resolve();
+  let described = Promise.resolve();
   let figures = "{}";
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let restart;
@@ -120,13 +123,24 @@ export function openPeerConnection(isPolite, isFirst, configuration, farewell, o
     opened.bufferedAmountLowThreshold = LOW_BYTES;
     const { signal } = ending;
     opened.addEventListener("bufferedamountlow", () => onEvent("low", "", ""), { signal });
-    opened.onmessage = ({ data }) => onEvent("message", typeof data === "string" ? data : "", "");
+    opened.onmessage = ({ data }) => {
+      const text = typeof data === "string" ? data : "";
+      if (identities) onEvent("message", text, "");
+      else unheard.push(text);
+    };
     opened.onclose = () => fail("the other end closed the channel");
     const onOpen = () => {
-      identities = JSON.stringify(ends());
-      onEvent("open", ...ends());
+      // The channel may be open before the description that opened it is to be seen here.
+      if (pc.localDescription && pc.remoteDescription) announce();
+      else described.then(announce, () => {});
     };
     opened.addEventListener("open", onOpen, { signal });
+  };
+  const announce = () => {
+    if (ending.signal.aborted) return;
+    identities = JSON.stringify(ends());
+    onEvent("open", ...ends());
+    for (const text of unheard.splice(0)) if (!ending.signal.aborted) onEvent("message", text, "");
   };
   /** @returns {[string, string]} */
   const ends = () => [fingerprints(pc.localDescription?.sdp), fingerprints(pc.remoteDescription?.sdp)];
@@ -176,7 +190,7 @@ export function openPeerConnection(isPolite, isFirst, configuration, farewell, o
   const take = async (text) => {
     if (ending.signal.aborted) return;
     const { description, candidate } = JSON.parse(text);
-    if (description) await describe(description);
+    if (description) await (described = describe(description));
     else if (candidate) await reach(candidate);
   };
 

@@ -210,6 +210,30 @@ test("one end offers, the other answers, and both learn both certificates", asyn
   assert.deepEqual(other.happened(), [["open", "sha-256 a2", "sha-256 a1"]]);
 });
 
+test("a channel that is open before the answer can be seen is told of afterwards, and then what it said", async () => {
+  const { end, pc, happened } = open(false, true);
+  await settled();
+  /** @type {() => void} */
+  let see = () => {};
+  const seen = new Promise((resolve) => (see = () => resolve(undefined)));
+  const { setRemoteDescription } = pc;
+  pc.setRemoteDescription = (answer) => seen.then(() => setRemoteDescription.call(pc, answer));
+  end.signal(description("answer", "B"));
+  await settled();
+  pc.channel?.dispatchEvent(new Event("open"));
+  pc.channel?.onmessage?.({ data: "early" });
+  await settled();
+  assert.deepEqual(happened(), []);
+  see();
+  await settled();
+  pc.channel?.onmessage?.({ data: "late" });
+  assert.deepEqual(happened(), [
+    ["open", "sha-256 a1", "sha-256 b"],
+    ["message", "early", ""],
+    ["message", "late", ""],
+  ]);
+});
+
 test("of two offers that cross each other the polite end takes its own back", async () => {
   for (const isPolite of [true, false]) {
     const { end, pc, signals } = open(isPolite, true);

@@ -24,6 +24,12 @@ for _runner in (NodeRunner, SeleniumChromeRunner):
     _runner.script_timeout = 60  # booting takes its time while everything else runs, too
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order tests alike in all processes: pytest-pyodide takes runtimes in the order of a set."""
+    items.sort(key=lambda item: (item.path, item.nodeid.partition("[")[::-1]))
+
+
 @pytest.fixture(scope="session")
 def web_server_main(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

@@ -1,7 +1,7 @@
 // @ts-check
 // Servers of one process, in the words of webraft's README, and a network between them that can be cut.
 
-import { NodeInstance, RaftInterface } from "webraft-web";
+import { NodeInstance, RaftInterface, WebRTCNode } from "webraft-web";
 
 /** @type {Set<RaftInterface>} */
 const running = new Set();
@@ -114,7 +114,17 @@ export async function leaderOf(group) {
     const votes = Object.values(leader.members).filter((kind) => kind === "voter");
     return votes.length === group.length ? leader : undefined;
   };
-  return until(agreed, "one leader");
+  return until(agreed, () => `one leader of ${JSON.stringify(group.map(standing))}`);
+}
+
+/**
+ * Return how a server sees its cluster, and how it is linked if its nodes tell.
+ *
+ * @param {RaftInterface} server
+ */
+function standing({ address, state, leaderID, currentTerm, clusterID, members, nodes }) {
+  const links = Object.values(nodes).map((node) => (node instanceof WebRTCNode ? node.status() : undefined));
+  return { address, state, leaderID, currentTerm, clusterID, members, links };
 }
 
 /** End what a test has left running. */
@@ -128,7 +138,7 @@ export async function endAll() {
  *
  * @template T
  * @param {() => T} condition
- * @param {string} what
+ * @param {string | (() => string)} what Called if it was in vain.
  * @returns {Promise<NonNullable<T>>}
  */
 export async function until(condition, what) {
@@ -136,7 +146,9 @@ export async function until(condition, what) {
   for (;;) {
     const value = condition();
     if (value) return value;
-    if (performance.now() > deadline) throw new Error(`waited 20 s in vain: ${what}`);
+    if (performance.now() > deadline) {
+      throw new Error(`waited 20 s in vain: ${typeof what === "string" ? what : what()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

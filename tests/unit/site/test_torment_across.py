@@ -114,9 +114,10 @@ class Torment:
             await asyncio.sleep(self.chance.uniform(0, 2))
             await self.befall(self.chance.choice(KINDS))
         docs = await self.all_is_well()
-        for one in self._visits.values():
+        unfinished = [*self._visits.values(), *self._entering]  # a tab that was killed joins for ever
+        for one in unfinished:
             one.cancel()
-        await asyncio.gather(*self._visits.values(), *self._entering, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
         await asyncio.sleep(1)
         states = [await doc.read() for doc in docs]
         assert states == [states[0]] * len(states)
