@@ -34,6 +34,7 @@ export {
   WebRTCNode,
 } from "./facade/raft.js";
 
+/** @typedef {import("./facade/border.js").IceServer} IceServer */
 /** @typedef {import("./facade/border.js").LoadOptions} LoadOptions */
 /** @typedef {import("./facade/border.js").Port} Port */
 /** @typedef {import("./facade/border.js").Strategy} Strategy */

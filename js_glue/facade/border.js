@@ -65,7 +65,10 @@ async function start(options) {
 /** @param {string | undefined} indexURL */
 async function loadPyodide(indexURL) {
   if (indexURL !== undefined) {
-    const page = globalThis.document?.baseURI ?? globalThis.location?.href ?? "file:///";
+    const page =
+      globalThis.document?.baseURI ??
+      globalThis.location?.href ??
+      `file://${/** @type {any} */ (globalThis).process.cwd()}/`;
     const pyodide = await import(new URL(`${indexURL.replace(/\/?$/, "/")}pyodide.mjs`, page).href);
     return pyodide.loadPyodide({ indexURL });
   }
@@ -188,7 +191,7 @@ export function callPython(object, name, args = [], options = {}) {
  * @returns {Promise<any>}
  */
 export function begin(half, name, args = [], options = {}) {
-  return settled((settle) => loaded(name).begin(half, name, toText(args), toText(options), settle));
+  return settled((settle) => loaded(name).begin(half, name, toText(args), toText(options ?? {}), settle));
 }
 
 /**
@@ -229,25 +232,37 @@ export function toText(value) {
  * Refuse what JSON.stringify would leave out, or change, in silence.
  *
  * @this {any}
- * @param {string} _key
- * @param {unknown} value
+ * @param {string} key
+ * @param {unknown} value What `toJSON` made of it, if it has that.
  */
-function refuse(_key, value) {
+function refuse(key, value) {
+  const given = this[key];
+  const isObject = typeof given === "object" && given !== null;
   const isLost =
     (typeof value === "number" && !Number.isFinite(value)) ||
     ["function", "symbol", "bigint"].includes(typeof value) ||
     (value === undefined && Array.isArray(this)) ||
-    value instanceof Map ||
-    value instanceof Set;
-  if (isLost) throw new BadArgumentError(`JSON cannot carry ${describe(value)}`);
+    (isObject && !["Object", "Array"].includes(kindOf(given)));
+  if (isLost) throw new BadArgumentError(`JSON cannot carry ${describe(isObject ? given : value)}`);
   return value;
+}
+
+/** @param {unknown} value @returns {string} `Date`, `Map`, `Promise`…; `Object` for objects of an application's classes. */
+function kindOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 /** @param {unknown} value */
 function describe(value) {
   if (typeof value === "number" || value === undefined) return String(value);
-  return typeof value === "object" ? `a ${value?.constructor.name}` : `a ${typeof value}`;
+  return typeof value === "object" ? `a ${kindOf(value)}` : `a ${typeof value}`;
 }
+
+/**
+ * A STUN or TURN server: an `RTCIceServer`, which not every program's types have.
+ *
+ * @typedef {{urls: string | string[], username?: string, credential?: string}} IceServer
+ */
 
 /**
  * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
@@ -302,14 +317,14 @@ export class CopyAndPaste {
  * Tell URLs from what else introduces pages.
  *
  * @param {unknown} signaling
- * @returns {[unknown, unknown[]]} With numbers in place of the latter, and those.
+ * @returns {[unknown, unknown[]]} With lists of a number in place of the latter, and those.
  */
 export function apart(signaling) {
   /** @type {unknown[]} */
   const others = [];
   if (!Array.isArray(signaling)) return [signaling, others];
   const isOther = (/** @type {unknown} */ one) => typeof one === "object" && one !== null;
-  return [signaling.map((one) => (isOther(one) ? others.push(halfOf(one) ?? one) - 1 : one)), others];
+  return [signaling.map((one) => (isOther(one) ? [others.push(halfOf(one) ?? one) - 1] : one)), others];
 }
 
 // What Python calls
@@ -325,7 +340,12 @@ export function apart(signaling) {
  * @param {unknown[]} more Further ones, which are no values.
  */
 function apply(handler, owner, text, ...more) {
-  return handler.call(owner.deref(), ...JSON.parse(text), ...more);
+  try {
+    return handler.call(owner.deref(), ...JSON.parse(text), ...more);
+  } catch (error) {
+    if (kindOf(error) === "Error") throw error;
+    return Promise.reject(error); // such as a DOMException, which Pyodide cannot throw as it is
+  }
 }
 
 /**
@@ -381,7 +401,8 @@ function offer(handler, owner, text) {
     if (answered) finish();
     Promise.resolve(returned).catch(reject);
   });
-  return answered ? answerText(answered) : hold(answer.then(answerText));
+  if (answered && !(answered[0] instanceof Error)) return answerText(answered);
+  return hold(answer.then(answerText));
 }
 
 /**

@@ -1,7 +1,16 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -28,6 +37,33 @@ test("the declarations are what the modules say; otherwise `npm run types` write
     rmSync(scratch, { recursive: true });
   }
 });
+
+for (const [resolution, module] of Object.entries({
+  node10: "es2022",
+  node16: "node16",
+  bundler: "es2022",
+})) {
+  test(`programs find and use the declarations by moduleResolution ${resolution}, also without a page's types`, () => {
+    const scratch = mkdtempSync(join(tmpdir(), "types-"));
+    try {
+      mkdirSync(join(scratch, "node_modules"));
+      symlinkSync(HOME, join(scratch, "node_modules", "webraft-web"));
+      symlinkSync(join(HOME, "node_modules", "@types"), join(scratch, "node_modules", "@types"));
+      copyFileSync(join(HOME, "facade", "usage.ts"), join(scratch, "usage.ts"));
+      writeFileSync(join(scratch, "package.json"), '{"type": "module"}');
+      const flags = ["--strict", "--noEmit", "--target", "es2022", "--lib", "es2022", "--types", "node"];
+      const ways = ["--module", module, "--moduleResolution", resolution, "--skipLibCheck", "false"];
+      const tsc = join(HOME, "node_modules/.bin/tsc");
+      const { status, stdout } = spawnSync(tsc, [...flags, ...ways, "usage.ts"], {
+        cwd: scratch,
+        encoding: "utf8",
+      });
+      assert.equal(status, 0, stdout);
+    } finally {
+      rmSync(scratch, { recursive: true });
+    }
+  });
+}
 
 test(`the façade is at most ${BUDGET} bytes, compressed`, () => {
   const facade = join(HOME, "facade");

@@ -52,7 +52,7 @@ import { listen } from "./raft.js";
  * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} [signaling] Where browsers find each other: URLs of
  *   servers, or strategies of your own; without any, the room is this browser's.
  * @property {string} [secret] What browsers prove to one another: `newSecret()` makes one.
- * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
+ * @property {import("./border.js").IceServer[]} [iceServers] STUN and TURN servers.
  * @property {number} [voters] How many browsers vote at most, 1 to 9; 5 by default.
  * @property {"indexeddb" | "memory"} [storage] "indexeddb" by default.
  */
@@ -151,7 +151,23 @@ export class SharedDocument {
    * @returns {Promise<State>}
    */
   update(change, options = {}) {
-    return settled((settle) => loaded("update").begin_update(halfOf(this), change, toText(options), settle));
+    /** @type {{error: unknown} | undefined} */
+    let thrown;
+    const attempt = (/** @type {State} */ state) => {
+      try {
+        return change(state);
+      } catch (error) {
+        thrown = { error }; // whatever it is: Pyodide carries Errors alone
+        throw error;
+      }
+    };
+    const given = typeof change === "function" ? attempt : change;
+    const updated = settled((settle) =>
+      loaded("update").begin_update(halfOf(this), given, toText(options ?? {}), settle),
+    );
+    return updated.catch((error) => {
+      throw thrown ? thrown.error : error;
+    });
   }
 
   /**
@@ -191,9 +207,8 @@ export class SharedDocument {
    * @returns {() => void}
    */
   subscribe(fn) {
-    const end = this.listen("updated", () => fn(this.state));
-    fn(this.state);
-    return end;
+    fn(this.state); // first: whoever throws here gets no function to end it by
+    return this.listen("updated", () => fn(this.state));
   }
 
   /**

@@ -1,5 +1,8 @@
 // @ts-check
-/** The errors of the Python package, as classes of JavaScript: an error's `name` is the Python class's. */
+/**
+ * The errors of the Python package, as classes of JavaScript. An error's `name` is the Python class's, where
+ * that is one to be caught; a finer kind has the name of what it is a kind of.
+ */
 
 /** Anything that the package throws on purpose. */
 export class WebraftError extends Error {}
@@ -57,7 +60,9 @@ const kinds = new Map(
     AuthenticationError,
   }),
 );
+const finer = new Set([BadArgumentError, FencedError]);
 for (const [name, kind] of kinds) {
+  if (finer.has(kind)) continue;
   // Written down, since tools that shorten programs rename classes.
   Object.defineProperty(kind.prototype, "name", { value: name, configurable: true, writable: true });
 }
@@ -74,6 +79,6 @@ export function makeError(text, cause) {
   const { names, message, ...fields } = JSON.parse(text);
   const Kind = names.map((/** @type {string} */ name) => kinds.get(name)).find(Boolean) ?? Error;
   const error = Object.assign(new Kind(message, cause && { cause }), fields);
-  if (error.name !== names[0]) error.name = names[0];
+  if (Kind === Error) error.name = names[0];
   return error;
 }

@@ -74,7 +74,7 @@ export class Emitter {
    * @param {(...args: Events[Event]) => unknown} handler
    */
   unlisten(event, handler) {
-    told(loaded("unlisten").unlisten(halfOf(this), event, handler));
+    told(loaded("unlisten").unlisten(halfOf(this), String(event), handler));
   }
 
   /**
@@ -86,7 +86,13 @@ export class Emitter {
    */
   emit(event, ...args) {
     const isValue = (/** @type {unknown} */ one) => typeof one !== "function" && !(one instanceof Error);
-    told(loaded("emit").emit(halfOf(this), event, ...args.map((one) => (isValue(one) ? toText(one) : one))));
+    told(
+      loaded("emit").emit(
+        halfOf(this),
+        String(event),
+        ...args.map((one) => (isValue(one) ? toText(one) : one)),
+      ),
+    );
   }
 }
 
@@ -104,7 +110,9 @@ export function listen(emitter, event, handler, once) {
   const most = isFunction ? accepts(handler) : undefined;
   // Weak, or an emitter that nobody holds any more would hold itself, by way of Python.
   const owner = new WeakRef(emitter);
-  let end = told(loaded("listen").listen(halfOf(emitter), event, handler, owner, most, isAsync, once));
+  let end = told(
+    loaded("listen").listen(halfOf(emitter), String(event), handler, owner, most, isAsync, once),
+  );
   return () => {
     end?.();
     end?.destroy();
@@ -118,8 +126,10 @@ export function listen(emitter, event, handler, once) {
  * @param {Function} handler
  */
 function accepts(handler) {
-  const isSilent = /\.\.\.|\barguments\b|\[native code\]/.test(Function.prototype.toString.call(handler));
-  return handler.length === 0 && isSilent ? undefined : handler.length;
+  const text = Function.prototype.toString.call(handler);
+  const isSilent = handler.length === 0 && /\.\.\.|\barguments\b|\[native code\]/.test(text);
+  const hasDefaults = /^[^(=]*\([^)]*=[^>]/.test(text); // which, and what follows them, `length` leaves out
+  return isSilent || hasDefaults ? undefined : handler.length;
 }
 
 /**
@@ -146,7 +156,7 @@ export class RaftInterface extends Emitter {
   constructor(address = null, options = {}) {
     super();
     const { create_raft } = loaded(new.target.name || "RaftInterface");
-    own(this, told(create_raft(this, toText(address), toText(options))));
+    own(this, told(create_raft(this, toText(address), toText(options ?? {}))));
   }
 
   /**
@@ -414,7 +424,7 @@ export class BroadcastChannelNode extends ReadyNode {
  * @property {string} room Any name.
  * @property {string} secret Of those who belong to the room: `newSecret()` makes one.
  * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} signaling URLs of signalling servers, or strategies.
- * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
+ * @property {import("./border.js").IceServer[]} [iceServers] STUN and TURN servers.
  */
 
 /** A server in a page of any browser, reached over WebRTC. */

@@ -1,3 +1,4 @@
+export type IceServer = import("./facade/border.js").IceServer;
 export type LoadOptions = import("./facade/border.js").LoadOptions;
 export type Port = import("./facade/border.js").Port;
 export type Strategy = import("./facade/border.js").Strategy;

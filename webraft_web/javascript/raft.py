@@ -34,7 +34,9 @@ class PageRaft(RaftInterface):
         members: As for RaftInterface.
     """
 
-    def __init__(self, js_raft: Any, address: str | None, members: Iterable[str] | None) -> None:
+    def __init__(
+        self, js_raft: Any, address: str | None = None, *, members: Iterable[str] | None = None
+    ) -> None:
         self._js_raft = js_raft
         self._name = str(js_raft.constructor.name)
         super().__init__(address, members=members)
@@ -122,7 +124,7 @@ def default_timeout(name: str) -> float:
 @answering
 def create_raft(js_raft: Any, address: str, options: str) -> RaftInterface:
     """Make the server of a page's object."""
-    return PageRaft(js_raft, read_text(address), read_text(options).get("members"))
+    return PageRaft(js_raft, read_text(address), **read_text(options))
 
 
 @answering

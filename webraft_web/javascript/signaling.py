@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
+from webraft_web.core.errors import ConfigError
 from webraft_web.javascript.border import answering, js_page
 from webraft_web.transports.signaling.base import OnState, OnText
 from webraft_web.transports.webrtc.by_hand import CopyAndPaste
@@ -15,11 +16,20 @@ _open: dict[int, PagePort] = {}
 
 
 class PageStrategy:
-    """A strategy that is an object of the page's, with `Strategy`'s names. Compared by that object."""
+    """A strategy that is an object of the page's, with `Strategy`'s names. Compared by that object.
+
+    Raises:
+        ConfigError: If it is none.
+    """
 
     def __init__(self, js_strategy: Any) -> None:
         self._js_strategy = js_strategy
-        self.url = str(js_strategy.url)
+        url = getattr(js_strategy, "url", None)
+        if not isinstance(url, str) or not callable(getattr(js_strategy, "open", None)):
+            raise ConfigError(
+                f"{js_strategy!r} is no signalling strategy; expected an object with url and open"
+            )
+        self.url = url
 
     def open(self, topic: str, page: str, on_text: OnText, on_state: OnState) -> PagePort:
         return PagePort(self._js_strategy, topic, page, on_text, on_state)
@@ -65,7 +75,7 @@ def changed(number: int, is_connected: bool, why: str) -> None:
 
 
 def with_strategies(options: Mapping[str, Any], js_strategies: Any) -> dict[str, Any]:
-    """Return options whose `signaling` has strategies in place of their numbers."""
+    """Return options whose `signaling` has strategies in place of their numbers, which are in lists."""
     signaling = options.get("signaling")
     if not isinstance(signaling, list):
         return dict(options)
@@ -73,9 +83,9 @@ def with_strategies(options: Mapping[str, Any], js_strategies: Any) -> dict[str,
 
 
 def _introduction(one: Any, js_strategies: Any) -> Any:
-    if type(one) is not int:
+    if not isinstance(one, list):
         return one
-    strategy = js_strategies[one]
+    strategy = js_strategies[one[0]]
     return strategy if isinstance(strategy, CopyAndPaste) else PageStrategy(strategy)
 
 

@@ -64,9 +64,14 @@ export function toText(value: unknown): string;
  * Tell URLs from what else introduces pages.
  *
  * @param {unknown} signaling
- * @returns {[unknown, unknown[]]} With numbers in place of the latter, and those.
+ * @returns {[unknown, unknown[]]} With lists of a number in place of the latter, and those.
  */
 export function apart(signaling: unknown): [unknown, unknown[]];
+/**
+ * A STUN or TURN server: an `RTCIceServer`, which not every program's types have.
+ *
+ * @typedef {{urls: string | string[], username?: string, credential?: string}} IceServer
+ */
 /**
  * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:
  * texts may be lost, repeated, reordered and forged.
@@ -122,6 +127,14 @@ export type LoadOptions = {
      * beside this module. One that is installed in `pyodide` already is used as it is.
      */
     wheels?: string[];
+};
+/**
+ * A STUN or TURN server: an `RTCIceServer`, which not every program's types have.
+ */
+export type IceServer = {
+    urls: string | string[];
+    username?: string;
+    credential?: string;
 };
 /**
  * A way to carry texts among pages that know a topic: a server, or anything else. Nothing is promised:

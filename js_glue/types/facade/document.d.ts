@@ -41,7 +41,7 @@
  * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} [signaling] Where browsers find each other: URLs of
  *   servers, or strategies of your own; without any, the room is this browser's.
  * @property {string} [secret] What browsers prove to one another: `newSecret()` makes one.
- * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
+ * @property {import("./border.js").IceServer[]} [iceServers] STUN and TURN servers.
  * @property {number} [voters] How many browsers vote at most, 1 to 9; 5 by default.
  * @property {"indexeddb" | "memory"} [storage] "indexeddb" by default.
  */
@@ -250,7 +250,7 @@ export type RoomOptions = {
     /**
      * STUN and TURN servers.
      */
-    iceServers?: RTCIceServer[];
+    iceServers?: import("./border.js").IceServer[];
     /**
      * How many browsers vote at most, 1 to 9; 5 by default.
      */

@@ -7,7 +7,10 @@
  * @internal
  */
 export function makeError(text: string, cause?: Error): Error;
-/** The errors of the Python package, as classes of JavaScript: an error's `name` is the Python class's. */
+/**
+ * The errors of the Python package, as classes of JavaScript. An error's `name` is the Python class's, where
+ * that is one to be caught; a finer kind has the name of what it is a kind of.
+ */
 /** Anything that the package throws on purpose. */
 export class WebraftError extends Error {
 }

@@ -209,7 +209,7 @@ export class BroadcastChannelNode extends ReadyNode {
  * @property {string} room Any name.
  * @property {string} secret Of those who belong to the room: `newSecret()` makes one.
  * @property {(string | import("./border.js").Strategy | import("./border.js").CopyAndPaste)[]} signaling URLs of signalling servers, or strategies.
- * @property {RTCIceServer[]} [iceServers] STUN and TURN servers.
+ * @property {import("./border.js").IceServer[]} [iceServers] STUN and TURN servers.
  */
 /** A server in a page of any browser, reached over WebRTC. */
 export class WebRTCNode extends ReadyNode {
@@ -284,7 +284,7 @@ export type WebRTCOptions = {
     /**
      * STUN and TURN servers.
      */
-    iceServers?: RTCIceServer[];
+    iceServers?: import("./border.js").IceServer[];
 };
 /** A node that the Python package has ready. */
 declare class ReadyNode extends NodeInstance {

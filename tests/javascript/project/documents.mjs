@@ -62,6 +62,14 @@ promise("a subscriber gets the state now and after each change", async () => {
   end();
   await one.patch([{ op: "replace", path: "/n", value: 3 }]);
   assert.deepEqual(seen, [0, 1, 2]);
+  let calls = 0;
+  const wrong = () => {
+    calls++;
+    throw new Error("who throws at once does not subscribe");
+  };
+  assert.throws(() => one.subscribe(wrong), { message: /at once/ });
+  await one.patch([{ op: "replace", path: "/n", value: 4 }]);
+  assert.equal(calls, 1);
   await close();
 });
 
@@ -92,16 +100,19 @@ promise("updates lose nothing and may return or change what they get", async () 
   );
   await Promise.all(increments);
   assert.deepEqual(await one.read(), { n: 40 });
-  const oops = new Error("oops");
-  const failing = one.update(() => {
-    throw oops;
+  for (const oops of [new Error("oops"), new DOMException("stop", "AbortError"), { code: 7 }, "oops"]) {
+    const failing = one.update(() => {
+      throw oops;
+    });
+    assert.equal(await failing.catch((error) => error), oops);
+  }
+  await assert.rejects(one.update(/** @type {any} */ (async () => ({ n: 0 }))), {
+    name: "LocalProtocolError",
   });
-  assert.equal(await failing.catch((error) => error), oops);
-  await assert.rejects(one.update(/** @type {any} */ (async () => ({ n: 0 }))), { name: "BadArgumentError" });
-  await assert.rejects(one.update(/** @type {any} */ ("text")), { name: "BadArgumentError" });
+  await assert.rejects(one.update(/** @type {any} */ ("text")), { name: "LocalProtocolError" });
   await assert.rejects(
     one.update(() => /** @type {any} */ ({ n: NaN })),
-    { name: "BadArgumentError" },
+    { name: "LocalProtocolError" },
   );
   assert.deepEqual(one.state, { n: 40 });
   await close();
@@ -121,7 +132,7 @@ promise("a patch that cannot apply or be sent says why", async () => {
     const error = await one.patch(/** @type {any} */ (operations)).catch((error) => error);
     assert.ok(error instanceof BadArgumentError && error instanceof LocalProtocolError, String(error));
   }
-  await assert.rejects(one.read({ timeout: -1 }), { name: "BadArgumentError" });
+  await assert.rejects(one.read({ timeout: -1 }), { name: "LocalProtocolError" });
   assert.deepEqual(one.state, { n: 0 });
   await close();
   await assert.rejects(one.patch([]), { name: "LocalProtocolError" });
@@ -199,6 +210,25 @@ promise("nothing is left of documents that are closed", async () => {
       await last.then(() => stream.next());
     }
   }, 100);
+});
+
+promise("what a page throws that is no Error of the language means not applied as well", async () => {
+  const raft = await loneServer(FooRaft);
+  const full = new DOMException("full", "QuotaExceededError");
+  /** @type {Error[]} */
+  const errors = [];
+  raft.listen("error", (error) => errors.push(error));
+  let tries = 0;
+  raft.listen("apply", (_entry, _index, done) => {
+    if (++tries === 1) throw full;
+    done(tries === 2 ? full : undefined);
+  });
+  raft.listenOnce("updated", () => {
+    throw full;
+  });
+  await raft.propose("x");
+  await until(() => errors.length === 3, "all are told");
+  assert.deepEqual([tries, errors.map((error) => error === full)], [3, [true, true, true]]);
 });
 
 /** A strategy of the page's own: whatever carries texts will do. */

@@ -160,7 +160,7 @@ promise("a handler that cannot call back is refused", async () => {
     });
   }
   assert.throws(() => raft.listen("refresh", () => {}), ConfigError);
-  assert.throws(() => raft.listen("apply", /** @type {any} */ ("text")), { name: "BadArgumentError" });
+  assert.throws(() => raft.listen("apply", /** @type {any} */ ("text")), { name: "LocalProtocolError" });
 });
 
 promise("whatever can call back may do so", async () => {
@@ -180,10 +180,11 @@ promise("whatever can call back may do so", async () => {
   });
   raft.listen("apply", async () => void heard.push("async"));
   raft.listenOnce("apply", (_entry, _index, done) => done((heard.push("once"), undefined)));
+  raft.listen("apply", (_entry, _index = 0, done = () => {}) => done((heard.push("default"), undefined)));
   await raft.propose(1);
-  assert.deepEqual(heard.splice(0).sort(), ["async", "async with done", "bound", "once", "rest"]);
+  assert.deepEqual(heard.splice(0).sort(), ["async", "async with done", "bound", "default", "once", "rest"]);
   await raft.propose(2);
-  assert.deepEqual(heard.sort(), ["async", "async with done", "bound", "rest"]);
+  assert.deepEqual(heard.sort(), ["async", "async with done", "bound", "default", "rest"]);
 });
 
 promise("what an async handler rejects with means not applied", async () => {
@@ -223,8 +224,12 @@ promise("json carries values both ways", async () => {
   ];
   for (const value of values) await raft.propose(value);
   assert.deepEqual(raft.commands, JSON.parse(JSON.stringify(values)));
-  await raft.propose({ absent: undefined, date: new Date(0) });
-  assert.deepEqual(raft.commands.at(-1), { date: "1970-01-01T00:00:00.000Z" });
+  class Card {
+    text = "milk";
+    absent = undefined;
+  }
+  await raft.propose([new Card(), { toJSON: () => "as it says" }]);
+  assert.deepEqual(raft.commands.at(-1), [{ text: "milk" }, "as it says"]);
 });
 
 promise("what json would change or leave out in silence is refused", async () => {
@@ -244,9 +249,15 @@ promise("what json would change or leave out in silence is refused", async () =>
     () => {},
     new Map(),
     new Set(),
+    new Date(0),
+    /pattern/,
+    new Error("oops"),
+    new Uint8Array(2),
+    Promise.resolve("forgotten await"),
+    new Number(NaN),
     [undefined],
   ];
-  for (const value of [...wrong, { f() {} }, circular, deep]) {
+  for (const value of [...wrong, ...wrong.map((value) => [{ value: [value] }]), circular, deep]) {
     await assert.rejects(
       raft.propose(value),
       (error) => error instanceof BadArgumentError && error instanceof LocalProtocolError,
@@ -261,7 +272,7 @@ promise("an error has the name and the message of the exception", async () => {
   assert.ok(error instanceof BadArgumentError && error instanceof WebraftError && error instanceof Error);
   assert.deepEqual(
     [error.name, String(error).split(" to ")[0]],
-    ["BadArgumentError", "BadArgumentError: cannot yield"],
+    ["LocalProtocolError", "LocalProtocolError: cannot yield"],
   );
   assert.ok(Object.prototype.toString.call(error) === "[object Error]" && error.stack);
   const group = servers(new Network(), ["a", "b"]);
@@ -373,7 +384,23 @@ promise("a server shows what it is", async () => {
   assert.equal(new Set(nameless.map((server) => server.address)).size, 2);
   await Promise.all(nameless.map((server) => server.close()));
   assert.throws(() => new RaftInterface("a", { members: ["b"] }), { name: "ConfigError" });
-  assert.throws(() => new RaftInterface(""), { name: "BadArgumentError" });
+  assert.throws(() => new RaftInterface(""), { name: "LocalProtocolError" });
+  const wrong = [{ member: ["a"] }, { storage: "indexeddb" }];
+  for (const options of /** @type {any[]} */ (wrong)) {
+    assert.throws(() => new RaftInterface("a", options), { name: "TypeError", message: /member|storage/ });
+  }
+});
+
+promise("what is no event at all is refused like a wrong one", () => {
+  const emitter = /** @type {any} */ (new Emitter());
+  for (const event of [undefined, {}, Symbol("apply"), []]) {
+    for (const use of ["listen", "listenOnce", "unlisten", "emit"]) {
+      assert.throws(() => emitter[use](event, () => {}), {
+        name: "LocalProtocolError",
+        message: /there is no event/,
+      });
+    }
+  }
 });
 
 // Nodes that are ready to use, and rooms
@@ -408,6 +435,11 @@ promise("a WebRTCNode says what it misses", async () => {
     name: "ConfigError",
     message: /list of at least one/,
   });
+  for (const strategy of /** @type {any[]} */ ([5, {}, { url: "chat:" }, { open() {} }])) {
+    assert.throws(() => new WebRTCNode("b", raft, { ...room, signaling: [strategy] }), {
+      name: "ConfigError",
+    });
+  }
 });
 
 promise("pages may be introduced by hand", async () => {
