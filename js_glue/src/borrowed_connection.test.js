@@ -134,6 +134,32 @@ test("much that waits is told, and so is that little does", async () => {
   assert.equal(connection.send("x"), 1);
 });
 
+test("a page that offers too late, as one that was busy, does not join in the talk", async () => {
+  const hall = new BroadcastChannel("lent-connections");
+  /** @type {unknown[]} */
+  const asked = [];
+  hall.onmessage = ({ data }) => void asked.push(data);
+  lend();
+  const { connection, network } = await borrowOpen();
+  for (let number = 0; number < 5; number += 1) connection.send("x".repeat(60_000));
+  await until(() => network.sent.length === 5 && asked.length === 1);
+  /** @type {unknown[]} */
+  const heard = [];
+  const line = new BroadcastChannel(`lent-connections:${asked[0]}`);
+  line.onmessage = ({ data }) => void heard.push(data[0]);
+  hall.postMessage(asked[0]);
+  await until(() => heard.includes("offer"));
+  connection.send("y");
+  connection.statistics();
+  let turns = 0;
+  await until(() => ++turns > 100); // many more than it takes to answer
+  // One answer to each: two pages that answer would take each other's word for a question, without end.
+  assert.deepEqual(heard.sort(), ["offer", "send", "statistics", "statistics", "waits"]);
+  assert.equal(network.sent.length, 6);
+  hall.close();
+  line.close();
+});
+
 test("with the page that lends, the connection is lost", async () => {
   const endLending = lend();
   const { network } = await borrowOpen();
