@@ -40,3 +40,22 @@ def test_a_page_without_links_of_its_own_says_so():
             await CopyAndPaste().create_offer()
 
     run(main())
+
+
+def test_an_answer_that_comes_when_the_links_are_closed_opens_none():
+    """While it was gathered the page's tenure ended: nobody would own the link, and the other end would think
+    that somebody listens.
+    """
+
+    async def main():
+        world = World()
+        one, other = alone(world, A, B)
+        offer = await one.mesh.create_offer()
+        answering = asyncio.ensure_future(other.mesh.answer_offer(offer))
+        await asyncio.sleep(0)
+        assert not answering.done()
+        other.mesh.close()
+        with pytest.raises(LocalProtocolError, match="were closed"):
+            await answering
+
+    run(main())
