@@ -315,9 +315,8 @@ function lend(id, lender, signal) {
   };
   line.onmessage = ({ data: [verb, ...words] }) => verbs[verb]?.(...words);
   navigator.locks.request(`lent-connections:${id}`, { signal: ending.signal }, end).catch(() => {});
-  signal.addEventListener("abort", () => onEvent("closed", "the page lends no more", ""), {
-    signal: ending.signal,
-  });
+  const lendNoMore = () => (connection ? onEvent("closed", "the page lends no more", "") : end());
+  signal.addEventListener("abort", lendNoMore, { signal: ending.signal });
   tell("offer", lender);
 }
 
