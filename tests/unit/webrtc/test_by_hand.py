@@ -6,8 +6,9 @@ import pytest
 
 from tests.unit.webrtc.pages import A, B, World
 from tests.unit.webrtc.test_paste import alone
-from webraft_web.core.errors import BadArgumentError, LocalProtocolError
+from webraft_web.core.errors import BadArgumentError, ConfigError, LocalProtocolError
 from webraft_web.testing import run
+from webraft_web.transports.webrtc import opening
 from webraft_web.transports.webrtc.by_hand import CopyAndPaste
 
 
@@ -59,3 +60,29 @@ def test_an_answer_that_comes_when_the_links_are_closed_opens_none():
             await answering
 
     run(main())
+
+
+def test_links_begin_where_nobody_lends_connections_yet(monkeypatch):
+    """The page that lent them to a worker may be gone just now: that is told, and does not last for ever."""
+
+    class Borrowed:
+        async def check(self):
+            raise ConfigError("no page lends its connections")
+
+    async def main():
+        monkeypatch.setattr(opening, "default_connections", lambda *_, **__: Borrowed())
+        errors = []
+        mesh = await opening.open_page_mesh(
+            "room",
+            "0Ksd82hLqP3xYb7TnVw5mZcR",
+            signaling=[CopyAndPaste()],
+            ice_servers=[],
+            claim=lambda: "",
+            on_link=print,
+            on_error=errors.append,
+        )
+        assert [str(error) for error in errors] == ["no page lends its connections"]
+        assert mesh.status()["links"] == {}
+        mesh.close()
+
+    asyncio.run(main())
