@@ -134,6 +134,34 @@ test("much that waits is told, and so is that little does", async () => {
   assert.equal(connection.send("x"), 1);
 });
 
+test("a page that offers too late, as one that was busy, does not join in the talk", async () => {
+  const hall = new BroadcastChannel("lent-connections");
+  /** @type {unknown[]} */
+  const asked = [];
+  hall.onmessage = ({ data }) => void asked.push(data);
+  lend();
+  const { connection, network } = await borrowOpen();
+  await until(() => asked.length === 1);
+  /** @type {unknown[]} */
+  const heard = [];
+  const line = new BroadcastChannel(`lent-connections:${asked[0]}`);
+  line.onmessage = ({ data }) => void heard.push(data[0]);
+  const endLate = lend();
+  hall.postMessage(asked[0]);
+  await until(() => heard.length === 2);
+  connection.send("text");
+  connection.statistics();
+  let turns = 0;
+  await until(() => ++turns > 100); // many more than it takes to answer
+  // One answer to each: two pages that answer would take each other's word for a question, without end.
+  assert.deepEqual(heard.sort(), ["offer", "offer", "send", "statistics", "statistics", "waits"]);
+  endLate();
+  await until(() => ++turns > 200);
+  assert.deepEqual([network.sent, told], [["text"], [["open", "", ""]]]);
+  hall.close();
+  line.close();
+});
+
 test("with the page that lends, the connection is lost", async () => {
   const endLending = lend();
   const { network } = await borrowOpen();

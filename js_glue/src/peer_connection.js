@@ -318,18 +318,19 @@ function lend(id, lender, signal) {
       end();
     },
     signal: (text) => connection?.signal(text),
+    // A page that offers too late hears what the worker and the page that lends say to each other.
     send: (text) => {
+      if (!connection) return;
       taken += text.length;
-      tell("waits", connection?.send(text) ?? 0, taken);
+      tell("waits", connection.send(text), taken);
     },
-    statistics: () => tell("statistics", connection?.statistics() ?? "{}"),
+    statistics: () => void (connection && tell("statistics", connection.statistics())),
     close: end,
   };
   line.onmessage = ({ data: [verb, ...words] }) => verbs[verb]?.(...words);
   navigator.locks.request(`lent-connections:${id}`, { signal: ending.signal }, end).catch(() => {});
-  signal.addEventListener("abort", () => onEvent("closed", "the page lends no more", ""), {
-    signal: ending.signal,
-  });
+  const lendNoMore = () => (connection ? onEvent("closed", "the page lends no more", "") : end());
+  signal.addEventListener("abort", lendNoMore, { signal: ending.signal });
   tell("offer", lender);
 }
 

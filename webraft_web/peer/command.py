@@ -186,11 +186,17 @@ def _secret(options: argparse.Namespace) -> str | None:
 
 
 def _ice_server(text: str) -> dict[str, Any]:
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
     if not text.startswith("{"):
         return {"urls": text}
-    server = json.loads(text)
-    if not isinstance(server, dict):
-        raise argparse.ArgumentTypeError("expected a URL or a JSON object")
+    try:
+        server: dict[str, Any] = json.loads(text)
+    except ValueError as error:  # which does not show the text: there may be a credential in it
+        raise argparse.ArgumentTypeError(f"expected a URL or a JSON object: {error}") from error
     return server
 
 
@@ -222,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         type=_ice_server,
         metavar="SERVER",
-        help='a STUN or TURN server: stun:…, or {"urls": "turn:…", "username": "…", "credential": "…"}',
+        help='a STUN or TURN server: stun:…, or {"urls": "turn:…", "username": "…", "credential": "…"}; '
+        "@FILE reads either from a file, where a credential is better kept",
     )
     parser.add_argument("--voters", type=int, default=5, help="how many members vote at most (%(default)s)")
     parser.add_argument("--found", action="store_true", help="begin the room if nobody is found who holds it")

@@ -13,12 +13,16 @@ from typing import Any, Final
 
 from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import LocalProtocolError, NotLeaderError
+from webraft_web.core.progress import ProgressState
+from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.server import greeting
 from webraft_web.server.server import Server
 
 ASK_EVERY_MS: Final = 2000
 """How often to ask, and to look whether there is anybody to be asked."""
+HAND_OVER_EVERY_MS: Final = 10_000
+"""How often a leader tries to hand over to whoever asks."""
 
 
 class Aspiring:
@@ -49,10 +53,30 @@ class Aspiring:
             self._post(address_of(raft.leader_id), greeting.LEAD, [server.server_id])
 
 
-def hand_over(server: Server, server_id: ServerId) -> None:
-    """Hand leadership over to `server_id`, which asks for it: it lives, and is linked."""
-    driver = server.driver
-    # It may be no voter, this one may be handing over already, or was deposed just now.
-    with contextlib.suppress(LocalProtocolError, NotLeaderError):
-        if driver is not None:
+class Succession:
+    """A leader's answer to those who wish to lead.
+
+    Everybody's proposals wait while leadership is handed over, a lease if it comes
+    to nothing: so it is not tried in vain, nor often, however often somebody asks.
+    """
+
+    def __init__(self) -> None:
+        self._due_ms = 0
+
+    def hand_over(self, server: Server, server_id: ServerId, now_ms: int) -> None:
+        """Hand leadership over to `server_id`, which asks for it, if it can take it at once."""
+        driver = server.driver
+        if driver is None or now_ms < self._due_ms or not _is_up_to_date(driver.raft, server_id):
+            return
+        self._due_ms = now_ms + HAND_OVER_EVERY_MS
+        # It may be no voter, or this one was deposed just now.
+        with contextlib.suppress(LocalProtocolError, NotLeaderError):
             driver.change(lambda raft: raft.transfer_leadership(server_id))
+
+
+def _is_up_to_date(raft: Raft, server_id: ServerId) -> bool:
+    """Whether a member holds all that is committed, as far as this leader knows."""
+    peer = None if raft.leadership is None else raft.leadership.progress.get(server_id)
+    return (
+        peer is not None and peer.state is ProgressState.REPLICATE and peer.match_index >= raft.commit_index
+    )

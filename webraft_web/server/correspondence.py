@@ -18,7 +18,7 @@ from webraft_web.core.errors import RemoteProtocolError, WebraftError
 from webraft_web.core.message import AppendEntries, Heartbeat, InstallSnapshot, Message, Propose
 from webraft_web.core.role import Role
 from webraft_web.server import greeting
-from webraft_web.server.aspiring import Aspiring, hand_over
+from webraft_web.server.aspiring import Aspiring, Succession
 from webraft_web.server.findings import Findings
 from webraft_web.server.founding import cluster_named_after
 from webraft_web.server.leading import Leading
@@ -80,6 +80,7 @@ class Correspondence:
         self._last_seen: object = None
         self._has_founded = False
         self._wishes: list[Leaving | Aspiring] = []
+        self._succession = Succession()
 
     # The links
 
@@ -308,7 +309,7 @@ class Correspondence:
                 if kind == greeting.LEAVE:
                     self.left(address)
                 elif not self._wishes:
-                    hand_over(self.server, sender)
+                    self._succession.hand_over(self.server, sender, self._clock.now_ms())
         elif greeting.read_ids(body, 1) == [self.server.server_id] and cluster_id == self._cluster_id:
             self.server.start_afresh(may_found=False)
 

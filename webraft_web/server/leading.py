@@ -16,6 +16,7 @@ from webraft_web.core.entry import Configuration, EntryKind, ServerId, address_o
 from webraft_web.core.errors import NotLeaderError, OverloadedError
 from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
+from webraft_web.core.validation import MAX_SERVERS
 from webraft_web.driver import Driver
 from webraft_web.server.founding import Link
 from webraft_web.server.greeting import Hello
@@ -142,12 +143,13 @@ def wanted_change(
     """
     members = {address_of(server_id): server_id for server_id in configuration.servers}
     own_address = address_of(own_id)
+    is_full = len(configuration.servers) >= MAX_SERVERS
     for address in unwanted:
         if address in members and address != own_address:
             return Change(members[address], None)
     for address, link, hello in heard:
         member = members.get(address)
-        if address in unwanted or hello.server_id in retired:
+        if address in unwanted or hello.server_id in retired or (member is None and is_full):
             continue
         if link.cluster_id not in {None, cluster_id}:
             if hello.server_id == member:

@@ -428,8 +428,8 @@ class Runner:
             successor = best_successor(raft)
             if successor is not None:
                 self._letters.send([TimeoutNow(raft.server_id, successor, raft.current_term)])
-        elif len(raft.configuration.voters) == PAIR and raft.can_change_configuration():
-            driver.change(lambda raft: raft.remove_server(raft.server_id))
+        elif len(raft.configuration.voters) == PAIR:
+            driver.change(_leave_to_the_other)
 
     # -- what it is ----------------------------------------------------------------------
 
@@ -485,6 +485,12 @@ class Runner:
 
 
 _NOT_APPENDED: Final = (OverloadedError, NotLeaderError)
+
+
+def _leave_to_the_other(raft: Raft) -> None:
+    # The time that passed just now may have begun another change: that of a leader that gives the other up.
+    if raft.can_change_configuration():
+        raft.remove_server(raft.server_id)
 
 
 def _ignore(_: object) -> None:

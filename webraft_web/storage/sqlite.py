@@ -81,7 +81,7 @@ class SQLiteJournal:
     def load(self, done: Callable[[list[tuple[int, str]] | StorageError], None]) -> None:
         def load() -> list[tuple[int, str]]:
             with _transaction(self._database, "DEFERRED"):
-                ((start,),) = self._database.execute("SELECT start FROM room")
+                _, start = _read_room(self._database, self._path)
                 rows = self._database.execute(
                     "SELECT position, text FROM records WHERE position >= ? ORDER BY position", (start,)
                 ).fetchall()
@@ -209,7 +209,7 @@ def room_in(path: Path) -> str | None:
     """Return the name of the room that a file is for, None if it is none of this package's."""
     with contextlib.suppress(sqlite3.Error, StorageError), contextlib.closing(_connect(path)) as database:
         if _is_ours(database):
-            return str(database.execute("SELECT name FROM room").fetchone()[0])
+            return str(_read_room(database, path)[0])
     return None
 
 
@@ -281,9 +281,22 @@ def _lay_out(database: sqlite3.Connection, path: Path, name: str) -> None:
             f"{path} has layout {version}, and this program reads {LAYOUT_VERSION}: "
             "a newer version of this package wrote it, install that one"
         )
-    ((found,),) = database.execute("SELECT name FROM room")
+    found, _ = _read_room(database, path)
     if found != name:
         raise StorageError(f"{path} holds the room {found!r}, not {name!r}: was it renamed, or copied?")
+
+
+def _read_room(database: sqlite3.Connection, path: Path) -> tuple[Any, Any]:
+    """Return the name of the room that a file of this package is for, and where its records start.
+
+    Raises:
+        StorageError: If it does not say so once.
+    """
+    rows = database.execute("SELECT name, start FROM room").fetchall()
+    if len(rows) != 1:
+        raise StorageError(f"{path} names {len(rows)} rooms, expected one: the file is damaged: {_DAMAGED}")
+    name, start = rows[0]
+    return name, start
 
 
 def _is_ours(database: sqlite3.Connection) -> bool:

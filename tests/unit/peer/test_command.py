@@ -119,7 +119,7 @@ LINK = "https://example.org/#room=trip&cluster=c&secret=0Ksd82hLqP3xYb7TnVw5mZcR
         (["room", "--signaling", "ws://127.0.0.1:9", "--secret-file", "missing"], "missing"),
         (["--link", "https://example.org/"], "invites to no room"),
         (["room", "--link", "-", "--signaling", "ws://127.0.0.1:9"], "invites to room 'trip'"),
-        (["room", "--public", "--signaling", "ws://127.0.0.1:9", "--ice-server", "{}"], "no ICE server"),
+        (["room", "--public", "--signaling", "ws://127.0.0.1:9", "--ice-server", "{}"], "ICE server at None"),
         (["room", "--export"], "keeps no room 'room'"),
         (["--link", LINK, "--export"], "keeps no room 'trip'"),
     ],
@@ -141,7 +141,11 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(arguments, says, tmp_p
     [
         ([], "which room"),
         (["room", "--secret", "x"], "unrecognized arguments"),
-        (["room", "--ice-server", "{"], "--ice-server"),
+        (
+            ["room", "--ice-server", '{"credential": "private"'],
+            "--ice-server: expected a URL or a JSON object",
+        ),
+        (["room", "--ice-server", "@missing"], "No such file"),
     ],
 )
 def test_wrong_options_show_how_it_is_used(arguments, says, capsys):
@@ -149,7 +153,20 @@ def test_wrong_options_show_how_it_is_used(arguments, says, capsys):
     with pytest.raises(SystemExit) as exit_of:
         main(arguments)
     assert exit_of.value.code == 2
-    assert says in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert says in printed
+    assert "private" not in printed
+
+
+def test_a_turn_servers_credential_may_come_from_a_file_and_is_not_told(tmp_path, capsys):
+    """Every user of the machine sees command lines, and many see logs."""
+    file = tmp_path / "turn.json"
+    file.write_text('{"urls": "turn/nowhere", "username": "me", "credential": "private"}\n')
+    options = ["room", "--store", str(tmp_path), "--public", "--signaling", "ws://127.0.0.1:9"]
+    assert main([*options, "--ice-server", f"@{file}"]) == 1
+    printed = capsys.readouterr().err
+    assert "the ICE server at 'turn/nowhere' is not understood" in printed
+    assert "private" not in printed
 
 
 STATUS = {"address": "me", "members": {"me": "voter", "you": "voter"}, "missing": [], "leader": "you"}

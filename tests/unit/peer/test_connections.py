@@ -256,7 +256,7 @@ def test_an_end_that_nobody_answers_is_closed_without_a_word():
 )
 def test_ice_servers_that_make_no_sense_are_refused_at_once(server):
     """With what would make sense."""
-    with pytest.raises(ConfigError, match=r"no ICE server that is understood.*expected"):
+    with pytest.raises(ConfigError, match=r"the ICE server at .* is not understood.*expected"):
         NativeConnections([server])
 
 

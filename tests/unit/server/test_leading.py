@@ -6,6 +6,7 @@ from tests.unit.in_process import Network, Server, leader_of, servers, until
 from webraft_web import NodeInstance, RaftInterface
 from webraft_web.core.entry import Configuration, EntryKind
 from webraft_web.core.message import AppendEntries, RequestVote
+from webraft_web.core.validation import MAX_SERVERS
 from webraft_web.server import greeting
 from webraft_web.server.founding import Link
 from webraft_web.server.greeting import Hello
@@ -40,6 +41,18 @@ def test_who_is_linked_is_added_and_who_is_left_is_removed():
 def test_a_new_incarnation_replaces_the_old_one():
     """In one entry: its address is a member's already."""
     assert change(heard("new@b")) == Change("ib@b", "new@b")
+
+
+def test_where_there_are_as_many_members_as_there_may_be_nobody_is_added():
+    """One may still come in another's place, and one may go."""
+    full = Configuration(("ia@a", "ib@b"), tuple(f"i@{number}" for number in range(2, MAX_SERVERS)))
+
+    def change(*others, unwanted=()):
+        return wanted_change(full, "ia@a", "mine", others, unwanted, ())
+
+    assert change(heard("ic@c")) is None
+    assert change(heard("ic@c"), heard("new@b")) == Change("ib@b", "new@b")
+    assert change(heard("ic@c"), unwanted=["b"]) == Change("ib@b", None)
 
 
 def test_an_id_that_was_removed_is_never_added_again():
@@ -210,5 +223,52 @@ def test_a_leader_hands_over_to_a_voter_that_asks_for_itself_and_to_nobody_else(
         assert (leader.is_leader, leader.current_term) == (True, term)
         leader.got_data(asking.address, greeting.seal(own, greeting.LEAD, ask))
         await until(lambda: asking.is_leader)
+
+    run(main())
+
+
+async def asked_by_one_that_is_gone(missed):
+    """Return the leader of three, and what asks it to hand over to one that lacks so many entries."""
+    group = servers(Network(), *"abc")
+    leader = await leader_of(group, voters=3)
+    await leader.propose("known to all")
+    await asyncio.sleep(1)
+    asking = next(server for server in group if server is not leader)
+    asking.crash()
+    for number in range(missed):
+        await leader.propose(number)
+    letter = greeting.seal(leader.cluster_id, greeting.LEAD, [asking._server.server_id])
+    return leader, lambda: leader.got_data(asking.address, letter)
+
+
+def test_who_asks_again_and_again_and_never_takes_over_keeps_nobody_waiting():
+    """Proposals wait while leadership is handed over, and so would for ever those of a whole room."""
+
+    async def main():
+        leader, ask = await asked_by_one_that_is_gone(missed=0)
+
+        async def pester():
+            while True:
+                ask()
+                await asyncio.sleep(0.05)
+
+        pestering = asyncio.ensure_future(pester())
+        term = leader.current_term
+        await asyncio.sleep(0.2)
+        await leader.propose("one lease later")
+        assert (leader.is_leader, leader.current_term) == (True, term)
+        pestering.cancel()
+
+    run(main())
+
+
+def test_a_leader_does_not_hand_over_to_a_voter_that_lacks_what_is_committed():
+    """It could not take over at once, and everybody would wait until it has caught up, or in vain."""
+
+    async def main():
+        leader, ask = await asked_by_one_that_is_gone(missed=1)
+        ask()
+        await asyncio.sleep(0.01)
+        assert leader._server.raft.leadership.transferee is None
 
     run(main())

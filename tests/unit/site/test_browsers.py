@@ -1,6 +1,7 @@
 """Rooms across simulated browsers: they find each other, agree, and survive each other."""
 
 import asyncio
+import math
 from urllib.parse import parse_qs
 
 import pytest
@@ -28,12 +29,12 @@ class World:
         return tab, await tab.join_room("room", **{**OPTIONS, **options})
 
 
-async def until(condition, seconds=30.0):
+async def until(condition, seconds=30.0, step=0.05):
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while not condition():
         assert loop.time() < end, "it did not happen"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(step)
 
 
 async def read_all(docs):
@@ -218,6 +219,26 @@ def test_the_last_page_of_the_browser_that_leads_of_two_does_not_stop_the_other(
         assert [await doc.read() for doc in docs] == [["both", "alone", "again"]] * 2
 
     run(scenario())
+
+
+def test_a_leader_that_gives_up_the_other_just_as_its_last_page_leaves_lets_go_all_the_same():
+    """One change of the members is under way then, and no other may begin: there is nothing left to say."""
+
+    async def scenario(until_s):
+        loop = asyncio.get_running_loop()
+        world, tabs, docs = await open_together(2)
+        leads = [doc.status()["role"] for doc in docs].index("leader")
+        world.browsers[1 - leads].kill()
+        await until(lambda: len(voters(docs[leads])) == 1 or loop.time() >= until_s, step=0.001)
+        now_s = loop.time()
+        tabs[leads].hang()
+        await asyncio.sleep(0.02)
+        tabs[leads].freeze()
+        assert not tabs[leads].channels
+        return now_s
+
+    given_up_s = run(scenario(math.inf))
+    run(scenario(given_up_s - 0.01))
 
 
 @pytest.mark.parametrize("seed", range(1, 6))

@@ -143,6 +143,8 @@ def test_a_file_that_is_replaced_while_it_is_open_takes_nothing_more(tmp_path):
         ("PRAGMA application_id = 7", "something else; it is left as it is"),
         ("PRAGMA user_version = 99", "layout 99, and this program reads 1.*newer version"),
         ("UPDATE room SET name = 'other'", "holds the room 'other', not 'room'.*renamed"),
+        ("DELETE FROM room", "names 0 rooms, expected one: the file is damaged.*nothing was changed"),
+        ("INSERT INTO room VALUES ('other', 0)", "names 2 rooms, expected one"),
     ],
 )
 def test_a_file_that_is_not_what_it_should_be_is_refused_and_left_alone(tmp_path, change, says):
@@ -158,6 +160,21 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_and_left_alone(tmp_path
 
     with pytest.raises(StorageError, match=says):
         raise asyncio.run(main())
+
+
+def test_a_file_that_is_damaged_while_it_is_open_is_an_error_to_the_next_reader(tmp_path):
+    """And no room's; nobody waits for ever for what cannot be read."""
+    path = tmp_path / "file"
+
+    async def main():
+        journal = await opened(path)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute("DELETE FROM room")
+        assert "names 0 rooms" in str(await asyncio.wait_for(outcome(journal.load), 10))
+        journal.close()
+
+    asyncio.run(main())
+    assert room_in(path) is None
 
 
 def test_a_file_that_is_no_database_is_refused_with_advice(tmp_path):

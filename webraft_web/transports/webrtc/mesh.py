@@ -133,7 +133,15 @@ class Mesh:
         """
         self._refuse_if_closed()
         offered = await read_offer(self._keys, text, self.page)
-        return await answer_to(self._keys, self._setting, offered, self._peer_to_link(offered.page))
+        self._peer_to_link(offered.page)  # or it is refused at once
+        link, answer = await answer_to(self._keys, self._setting, offered)
+        try:
+            self._refuse_if_closed()
+            self._peer_to_link(offered.page).adopt(link, is_patient=True)
+        except WebraftError:
+            link.drop("there is no use for it any more")
+            raise
+        return answer
 
     async def accept_answer(self, text: str) -> None:
         """Link with the page that gave this answer to this page's offer; `on_link` tells when.

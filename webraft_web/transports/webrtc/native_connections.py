@@ -246,6 +246,6 @@ def _ice_server(server: Mapping[str, Any]) -> RTCIceServer:
         return RTCIceServer(**server)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(
-            f"{dict(server)!r} is no ICE server that is understood ({error}); expected "
+            f"the ICE server at {server.get('urls')!r} is not understood ({error}); expected "
             '{"urls": "stun:…"}, or {"urls": "turn:…", "username": "…", "credential": "…"}'
         ) from error

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from webraft_web import _browser
 from webraft_web.clock import AsyncioClock, Clock
-from webraft_web.core.errors import WebraftError
+from webraft_web.core.errors import ConfigError, WebraftError
 from webraft_web.transports.keys import derive_keys
 from webraft_web.transports.signaling.base import Strategy
 from webraft_web.transports.signaling.meeting import Meeting
@@ -86,7 +86,10 @@ def open_page_mesh(
     strategies = _strategies(servers, clock, chance)
 
     async def open_mesh() -> Mesh:
-        await connections.check()
+        try:
+            await connections.check()
+        except ConfigError as error:
+            on_error(error)  # a worker's links are tried all the same: another page may lend to it soon
         keys = await derive_keys(secret, room)
         page = secrets.token_hex(16)
         open_meeting = partial(Meeting, strategies, keys, page, clock, chance, on_state=lambda: None)

@@ -77,8 +77,8 @@ async def read_offer(keys: PasteKeys, text: str, page: str) -> Introduction:
     return offer
 
 
-async def answer_to(keys: PasteKeys, setting: Setting, offer: Introduction, peer: Peer) -> str:
-    """Open a link for `offer`, hand it to `peer`, and return what the page that offers has to accept."""
+async def answer_to(keys: PasteKeys, setting: Setting, offer: Introduction) -> tuple[Link, str]:
+    """Open a link for `offer`, and return it with what the page that offers has to accept."""
     gathering = _Gathering()
     link = Link(setting, offer.page, gathering, is_polite=True, is_first=False)
     for signal in offer.signals:
@@ -88,8 +88,7 @@ async def answer_to(keys: PasteKeys, setting: Setting, offer: Introduction, peer
     except BaseException:
         link.drop("there is no answer to carry")
         raise
-    peer.adopt(link, is_patient=True)
-    return text
+    return link, text
 
 
 async def read_answer(keys: PasteKeys, text: str, offers: Mapping[str, Offer]) -> Introduction:
