@@ -35,7 +35,7 @@ Without a suite, all of them run:
   types     mypy
   js        the JavaScript of glue and demo: prettier, tsc, node's test runner
   unit      the package on this Python, from its built wheel
-  pyodide   the built wheel in Pyodide, under Node and in headless Chromium
+  pyodide   the built wheel in Pyodide, under Node; with `all` in headless Chromium, too
   compiled  the compiled wheels, natively and in Pyodide, against the pure one
   javascript the npm package for JavaScript pages, under Node
   install   the wheel installed as README says: lock file, PyScript, JupyterLite

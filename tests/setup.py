@@ -207,7 +207,8 @@ def pytest_options(suite: str, *, is_whole: bool, is_long: bool) -> list[str]:
     """Return the plugins and options that a suite needs, run as a whole or narrowed down."""
     options = []
     if suite in PYODIDE_VERSIONS:
-        options += ["--rt=node,chrome", f"--dist-dir={pyodide_dist(PYODIDE_VERSIONS[suite])}"]
+        runtimes = "node,chrome" if is_long else "node"  # the tabs have Chromium run it in any case
+        options += [f"--rt={runtimes}", f"--dist-dir={pyodide_dist(PYODIDE_VERSIONS[suite])}"]
     else:
         # pytest-pyodide looks into every test module, and only its own suite needs that.
         options += ["-p", "no:pytest_pyodide", "-p", "no:pytest_pyodide_hook"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.signaling.processes import program, url_of
 from tests.tabs.browser import wait_until
 from tests.tabs.chromium import Chromium
@@ -19,6 +21,7 @@ def open_board(browser: Chromium, url: str) -> Board:
     return board
 
 
+@pytest.mark.long
 def test_an_invitation_opens_the_board_in_another_browser_and_no_others(demo_site: str, tmp_path: Path):
     """Cards go both ways; a link with another secret does not open a board to its sender."""
     with program("bundled") as server:

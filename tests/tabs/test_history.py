@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 import tests.histories.visitor
 from demo.toolchain.places import CACHE
 from tests.histories.operation import Operation
@@ -51,6 +53,7 @@ def collect(opened, bounds) -> History:
     return history
 
 
+@pytest.mark.long
 def test_what_three_tabs_see_is_linearizable_also_while_the_running_one_hangs(tabs, report) -> None:
     """Updates, patches, some of which conflict, and reads; the tab that wakes confirms nothing on its own."""
     opened = tabs.open_many(3)

@@ -88,6 +88,7 @@ def test_killing_the_running_tab_amid_writes_loses_and_doubles_nothing(tabs) -> 
     runner_of(others)
 
 
+@pytest.mark.long
 def test_closing_the_running_tab_hands_the_room_on(tabs) -> None:
     """The tabs that stay go on writing when the running one is closed as a user would."""
     runner, others = runner_of(join(tabs, 3))
@@ -126,6 +127,7 @@ def test_killing_the_browser_loses_no_acknowledged_write(tabs) -> None:
     assert len(log) == len(set(log))
 
 
+@pytest.mark.long
 def test_a_frozen_running_tab_gives_way_and_comes_back_as_an_observer(tabs) -> None:
     """A tab that the browser freezes hands over; its own write waits, and is committed once it wakes."""
     both = [tabs.open(new_window=False) for _ in range(2)]
@@ -144,6 +146,7 @@ def test_a_frozen_running_tab_gives_way_and_comes_back_as_an_observer(tabs) -> N
     assert len(awake.python("(await doc.read())['log']")) == 11
 
 
+@pytest.mark.long
 def test_a_hanging_running_tab_is_replaced_and_fenced_off(tabs) -> None:
     """A tab that spins in its own code loses the server; when it wakes, its writes go to the new runner."""
     runner, (other,) = runner_of(join(tabs, 2))

@@ -124,6 +124,7 @@ def test_writes_wait_for_space_on_a_full_disk_and_survive(tabs) -> None:
     assert again.python(numbers) == list("01234567")
 
 
+@pytest.mark.long
 def test_a_room_is_deleted_though_a_tab_that_has_it_open_hangs(tabs) -> None:
     """Deleting says so and does not wait for ever; once that tab wakes, its handle ends, the room is gone."""
     hung, other = tabs.open_many(2)
