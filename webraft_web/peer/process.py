@@ -12,7 +12,7 @@ from webraft_web.document import SharedDocument
 from webraft_web.peer.platform import ProcessPlatform
 from webraft_web.site.connection import Connection
 from webraft_web.site.invitation import Invitation, read_link
-from webraft_web.site.page import Page
+from webraft_web.site.page import Page, document_of
 from webraft_web.transports.signaling.base import Strategy
 from webraft_web.transports.webrtc.mesh import Mesh
 from webraft_web.transports.webrtc.opening import check_servers, open_page_mesh
@@ -139,12 +139,7 @@ async def join_room(
         voters=voters,
         may_found=may_found,
     )
-    try:
-        await connection.joined()
-    except BaseException:
-        await connection.release()
-        raise
-    return SharedDocument(connection.client)
+    return await document_of(connection)
 
 
 async def list_rooms(*, store: str | Path = STORE) -> list[str]:

@@ -64,13 +64,7 @@ class Page:
 
     async def join_room(self, name: str, **options: Any) -> SharedDocument:
         """Join a room, with the options of `enter_room`; see `webraft_web.join_room`."""
-        connection = await self.enter_room(name, **options)
-        try:
-            await connection.joined()
-        except BaseException:
-            await connection.release()
-            raise
-        return SharedDocument(connection.client)
+        return await document_of(await self.enter_room(name, **options))
 
     async def enter_room(
         self,
@@ -227,6 +221,16 @@ class Page:
                 "this page has no IndexedDB to keep a room in; "
                 'storage="memory" keeps it for as long as a tab is open'
             )
+
+
+async def document_of(connection: Connection) -> SharedDocument:
+    """Return a handle on a room that was entered, once it is joined; let go of it if it never is."""
+    try:
+        await connection.joined()
+    except BaseException:
+        await connection.release()
+        raise
+    return SharedDocument(connection.client)
 
 
 def _ignore(_text: str) -> None:
