@@ -12,7 +12,10 @@ the log. It also takes a tenth of the library's time for a single `add` or
 
 jsonpatch remains the judge. What two values have to have in common for `test`
 to find them equal, and what makes two documents differ, is left to it; and a
-differential test holds all six operations to its results.
+differential test holds all six operations to its results. It takes longer to
+import than any module of this package, so that is left for when it is needed;
+but whoever has not installed it hears of that now, and not in the midst of a
+replica's work.
 """
 
 from __future__ import annotations
@@ -20,13 +23,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, Final
-
-from jsonpatch import JsonPatch, JsonPatchTestFailed
-from jsonpointer import JsonPointer, JsonPointerException
 
 from webraft_web.core.errors import BadArgumentError
 from webraft_web.json_text import MAX_DEPTH, Json, clone, encode, is_within_depth
+
+if find_spec("jsonpatch") is None:
+    raise ModuleNotFoundError(
+        "webraft_web needs jsonpatch, which is not installed: micropip.install('jsonpatch>=1.47') gets it",
+        name="jsonpatch",
+    )
 
 Operation = dict[str, Any]
 Operations = list[Operation]
@@ -77,6 +84,8 @@ def parse_pointer(text: object) -> list[str]:
     root, *names = text.split("/")
     if not root and "~" not in text:
         return names  # nothing to unescape: at a tenth of jsonpointer's time, twice for every operation
+    from jsonpointer import JsonPointer, JsonPointerException  # noqa: PLC0415 - see the module's docstring
+
     try:
         parts: list[str] = JsonPointer(text).parts
     except JsonPointerException as error:
@@ -169,6 +178,8 @@ def difference(before: Json, after: Json) -> Operations:
 
     Without `move`, whose intermediate states could nest too deep.
     """
+    from jsonpatch import JsonPatch  # noqa: PLC0415 - see the module's docstring
+
     operations: Operations = JsonPatch.from_diff(before, after, optimization=False).patch
     return operations
 
@@ -301,6 +312,8 @@ class _Application:
         self.document = _put(self.document, operation, value, self._undo)
 
     def _test(self, operation: Operation) -> None:
+        from jsonpatch import JsonPatch, JsonPatchTestFailed  # noqa: PLC0415 - see the module's docstring
+
         equality = JsonPatch([{"op": "test", "path": "", "value": operation["value"]}])
         try:
             equality.apply(resolve(self.document, parse_pointer(operation["path"])), in_place=True)

@@ -6,12 +6,18 @@ import json
 import subprocess
 import sys
 
-# What a room that lives in one browser has no use for.
+# What a tab in a room of one browser has no use for, unless it runs the room's server.
 UNUSED = (
+    "core.raft",
+    "driver",
     "handlers",
     "interface",
     "node_instance",
     "nodes",
+    "server",
+    "site.export",
+    "site.runner",
+    "storage.memory",
     "testing",
     "transports.signaling",
     "transports.webrtc",
@@ -43,3 +49,40 @@ def test_a_room_imports_nothing_of_what_it_does_without() -> None:
     assert "webraft_web.site.page" in imported
     unused = [f"webraft_web.{name}" for name in UNUSED]
     assert [name for name in imported if name.startswith(tuple(unused))] == []
+    assert imported.isdisjoint({"jsonpatch", "jsonpointer"})
+
+
+def test_a_tab_that_observes_gets_ready_to_run_the_server() -> None:
+    """Soon after it came, so that it takes over at once when it has to."""
+    imported = imported_by(
+        """
+import asyncio
+from webraft_web.clock import AsyncioClock
+from webraft_web.site.standby import READY_MS, Standby
+from webraft_web.testing import run
+
+async def come():
+    standby = Standby(AsyncioClock())
+    await asyncio.sleep(READY_MS / 1000 - 0.001)
+    assert "webraft_web.site.runner" not in sys.modules
+    await asyncio.sleep(0.002)
+
+run(come())
+"""
+    )
+    assert "webraft_web.site.runner" in imported
+
+
+def test_who_has_no_jsonpatch_hears_of_it_at_once() -> None:
+    """It is imported when it is needed, which may be while a replica applies what others have applied."""
+    imported_by(
+        """
+sys.modules["jsonpatch"] = None
+try:
+    import webraft_web.patching
+except ModuleNotFoundError as error:
+    assert "jsonpatch" in str(error)
+else:
+    raise AssertionError("imported without")
+"""
+    )

@@ -226,7 +226,7 @@ def test_jsonpatch_gets_to_see_no_more_than_two_values_to_compare(monkeypatch):
             seen.append(json.dumps(operations))
             super().__init__(operations)
 
-    monkeypatch.setattr(patching, "JsonPatch", Watched)
+    monkeypatch.setattr(jsonpatch, "JsonPatch", Watched)
     patch = [
         {"op": "copy", "from": "/a", "path": "/b"},
         {"op": "test", "path": "/b", "value": [1]},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -132,4 +132,4 @@ class BrowserPlatform:
         self._mirror.remove(key)
 
     def random_id(self) -> str:
-        return secrets.token_hex(16)
+        return os.urandom(16).hex()  # as `secrets` has it, which takes long to import

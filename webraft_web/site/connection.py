@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from webraft_web.core.entry import EntryKind
 from webraft_web.core.errors import (
@@ -38,11 +38,15 @@ from webraft_web.site.invitation import Invitation, invitation_link
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.mirror import Mirror
 from webraft_web.site.observer import Observer
+from webraft_web.site.options import RoomOptions, channel_of, scope_of
 from webraft_web.site.orders import Orders
 from webraft_web.site.platform import Channel, Platform
-from webraft_web.site.runner import Runner, RunnerOptions
+from webraft_web.site.standby import Standby
 from webraft_web.site.status import room_status
 from webraft_web.site.tabs import TabList
+
+if TYPE_CHECKING:
+    from webraft_web.site.runner import Runner  # see Standby
 
 RETRY_MS: Final = 1000
 """How long a tab whose store failed leaves the lock to others."""
@@ -67,7 +71,7 @@ class Connection:
     def __init__(
         self,
         platform: Platform,
-        options: RunnerOptions,
+        options: RoomOptions,
         *,
         on_over: Callable[[], None],
         delete_room: Callable[[], Awaitable[None]],
@@ -103,6 +107,7 @@ class Connection:
             on_deposed=self._on_deposed,
         )
         self._orders = Orders(options.room, self._copy, self._conditions, lambda: self._is_joined, self._give)
+        self._standby = Standby(platform.clock)
         self._handover = Handover(platform, partial(self._post, protocol.Hidden()))
         self._stop_lifecycle = platform.on_lifecycle(self._on_lifecycle)
         self._come()
@@ -199,6 +204,7 @@ class Connection:
         self._go()
         self._mirror.close()
         self._election.close()
+        self._standby.close()
         self._handover.close()
         self._tab_list.close()
         self._stop_lifecycle()
@@ -258,7 +264,7 @@ class Connection:
     # -- running the server --------------------------------------------------------------
 
     def _on_elected(self) -> None:
-        self._runner = Runner(
+        self._runner = self._standby.runner_class()(
             self._platform,
             self._options,
             self.tab,
@@ -479,16 +485,6 @@ class Connection:
         if self._is_mirrored:
             self._mirror.touch()
         self._conditions.settle()
-
-
-def scope_of(room: str, *, is_durable: bool) -> str:
-    """Return a room's name in those of its locks: one in memory is another room than its durable namesake."""
-    return f"durable:{room}" if is_durable else f"memory:{room}"
-
-
-def channel_of(scope: str) -> str:
-    """Return the name of a room's channel."""
-    return f"webraft:room:{scope}"
 
 
 def _deleted(room: str) -> OutcomeUnknownError:

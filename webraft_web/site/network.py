@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from webraft_web.core.errors import ConfigError, WebraftError
-from webraft_web.site.neighbours import Link, Network, OpenNetwork
+
+if TYPE_CHECKING:
+    from webraft_web.site.neighbours import Link, Network, OpenNetwork  # which is the server's
 
 PUBLIC: Final = "public"
 """In place of a secret: whoever knows the room's name may join. It has to be asked for by this name."""

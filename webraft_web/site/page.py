@@ -10,13 +10,12 @@ from typing import Any, Final, NamedTuple
 from webraft_web.core.errors import BadArgumentError, ConfigError, StorageError
 from webraft_web.document import SharedDocument, genesis_command
 from webraft_web.site import protocol
-from webraft_web.site.connection import Connection, channel_of, scope_of
-from webraft_web.site.export import export_text
+from webraft_web.site.connection import Connection
 from webraft_web.site.invitation import Invitation, read_invitation
 from webraft_web.site.mirror import mirror_key
 from webraft_web.site.network import NetworkOptions, OpenMesh, open_network
+from webraft_web.site.options import RoomOptions, channel_of, scope_of
 from webraft_web.site.platform import Platform
-from webraft_web.site.runner import RunnerOptions
 from webraft_web.site.tabs import tab_locks_of
 
 MAX_NAME_SIZE: Final = 256
@@ -107,7 +106,7 @@ class Page:
             await self._check_servers(signaling=network.signaling, ice_servers=network.ice_servers)
         joined = self._rooms.get(name)
         if joined is None:
-            runner_options = RunnerOptions(
+            room_options = RoomOptions(
                 name,
                 genesis,
                 is_durable=storage == "indexeddb",
@@ -118,7 +117,7 @@ class Page:
                 may_found=may_found,
                 is_always_on=is_always_on,
             )
-            joined = self._connect(options, runner_options)
+            joined = self._connect(options, room_options)
         elif joined.options != options:
             known = joined.options
             raise ConfigError(
@@ -141,6 +140,8 @@ class Page:
 
     async def export_room(self, name: str) -> str:
         """Return all that this browser keeps of a room; see `webraft_web.export_room`."""
+        from webraft_web.site.export import export_text  # noqa: PLC0415 - hardly any page does this
+
         _check_name(name)
         self._check_platform("indexeddb")
         records = await self._platform.dump_journal(name)
@@ -192,8 +193,8 @@ class Page:
             if is_empty:
                 return
 
-    def _connect(self, options: _Options, runner_options: RunnerOptions) -> _Joined:
-        name = runner_options.room
+    def _connect(self, options: _Options, room_options: RoomOptions) -> _Joined:
+        name = room_options.room
 
         def on_over() -> None:
             # A successor may have its place already.
@@ -202,7 +203,7 @@ class Page:
 
         connection = Connection(
             self._platform,
-            runner_options,
+            room_options,
             on_over=on_over,
             delete_room=partial(self._delete, name, storage=options.storage),
         )

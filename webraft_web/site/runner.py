@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from webraft_web.core.entry import Committed, EntryKind, address_of
 from webraft_web.core.errors import (
@@ -35,7 +35,8 @@ from webraft_web.site.cluster import RoomGoneError, found_cluster, mint_cluster,
 from webraft_web.site.feeder import Feeder
 from webraft_web.site.local_copy import LocalCopy
 from webraft_web.site.machine import RoomMachine
-from webraft_web.site.neighbours import Claim, Neighbours, OpenNetwork
+from webraft_web.site.neighbours import Claim, Neighbours
+from webraft_web.site.options import RoomOptions
 from webraft_web.site.platform import Platform
 from webraft_web.site.protocol import Beat, Order, ReadAnswer, Refused, Text
 from webraft_web.site.timeouts import RoomTimeouts
@@ -50,32 +51,6 @@ PAIR: Final = 2
 YIELD_WITHIN_MS: Final = 5000
 LOOK_MS: Final = 3000
 """How long a browser that does not hold the room looks for others that do, before it begins one."""
-
-
-class RunnerOptions(NamedTuple):
-    """What a runner is told about its room.
-
-    Fields:
-        room: The room's name, and its journal's.
-        genesis: The command that a new room begins with.
-        is_durable: Whether to keep the room in the journal; else in this page's memory.
-        max_voters: How many servers vote at most.
-        open_network: Finds other browsers; None for a room of this browser alone.
-        invited_to: The cluster that a link invited to, "" for any: whoever is invited never founds one.
-        secret: Of those who belong to the room, for links that invite to it.
-        may_found: Whether to begin the room where nobody else is found who holds it.
-        is_always_on: Whether it stays when others go, and so had better lead.
-    """
-
-    room: str
-    genesis: str
-    is_durable: bool
-    max_voters: int
-    open_network: OpenNetwork | None = None
-    invited_to: str = ""
-    secret: str | None = None
-    may_found: bool = True
-    is_always_on: bool = False
 
 
 class Runner:
@@ -98,7 +73,7 @@ class Runner:
     def __init__(
         self,
         platform: Platform,
-        options: RunnerOptions,
+        options: RoomOptions,
         tab: str,
         run: int,
         known_tabs: list[str],
