@@ -5,7 +5,8 @@
  * Rules that everything here obeys:
  * - A transaction issues all its requests and calls `commit()` in one task, so
  *   that it never needs its page to finish: an open one of a frozen page, even
- *   a read, blocks all other pages.
+ *   a read, blocks all other pages. What no page can help is that the system
+ *   stops its process within that task: Chromium gives up after a minute.
  * - An answer comes only once the transaction is complete, or has failed.
  * - A position is written once (`add`, never `put`), so that of two writers who
  *   both want the next position the database itself turns one away.

@@ -17,7 +17,8 @@ _WRITES_BEFORE: Final = 200
 _WRITES_AFTER: Final = 50
 _LAST_WORDS_MS: Final = 20
 _LISTEN_S: Final = 0.2
-_PATIENCE_S: Final = 20
+_PATIENCE_S: Final = 90
+"""A page that is stopped in the instant of a write has the browser keep the store locked for a minute."""
 _LOCK_GOAL: Final = at_most(60)
 _SILENCE_GOAL: Final = at_most(1500)
 _FREEZE_GOAL: Final = at_most(150)

@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.tabs.browser import PageError, Running, wait_until
+from tests.tabs.browser import DEADLINE_S, PageError, Running, wait_until
 from tests.tabs.chromium import Chromium, Page
 from tests.tabs.conftest import PythonTab
 from tests.tabs.serving import serve, tab_routes
 
 BLOCK_S = 5
 FENCED = "FencedError: another tab took over the server of room 'room'"
+ABANDONED_S = DEADLINE_S + 30
+"""Within this Chromium takes the store away from a page that was stopped in the instant of a write."""
 GRACE_S = 10
 """How long a tab has been hidden when its timers begin to run once a minute; five minutes in real life."""
 
@@ -136,12 +139,13 @@ class Crowd:
         if not tab.page.is_gone:
             self.browser.send("Target.closeTarget", targetId=tab.page.name)
 
-    def go_on(self, tabs: list[PythonTab]) -> None:
+    def go_on(self, tabs: list[PythonTab], timeout_s: float = DEADLINE_S) -> None:
         """Wait until each of some tabs has written more than what it had under way."""
         for tab in tabs:
             tab.python("before = count; None")
         for tab in tabs:
-            wait_until(lambda tab=tab: tab.python("count > before + 1"), "writes in a tab that lives")
+            has_written = partial(tab.python, "count > before + 1")
+            wait_until(has_written, "writes in a tab that lives", timeout_s)
 
     def finish(self) -> None:
         """Let all end what they do; nothing of it is lost or doubled, and all see the same."""
@@ -281,7 +285,7 @@ def test_a_runner_that_hangs_is_replaced_though_the_next_one_hangs_too(crowd: Cr
     blocked = crowd.block(other, 4)
     pid = _stop(crowd.browser, runner.page)
     try:
-        crowd.go_on([third])
+        crowd.go_on([third], ABANDONED_S)
         third.python("await write_once(doc, 'while it was stopped')")
         crowd.written.append("while it was stopped")
         reading = runner.start("(await doc.read())['log']")  # the first thing it hears of
