@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import threading
+from functools import partial
 from pathlib import Path
 
 from demo.toolchain.environment import pip_install, python_with
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
+from demo.toolchain.places import CACHE, ROOT, alone, digest, provide
 from demo.toolchain.progress import SetupError, run, say, step
-from demo.toolchain.runtime import DEFAULT_VERSION, lay_out, npm_install, pyodide_dir
+from demo.toolchain.runtime import DEFAULT_VERSION, lay_out, npm_install, npm_install_into, pyodide_dir
 from demo.toolchain.wheels import build_wheel, download_wheels
 
 PYTEST_PATHS = {
@@ -53,7 +53,6 @@ CHROMIUM_FLAGS = (
     "--disable-features=ProcessPerSiteUpToMainFrameThreshold",
 )
 _APT_INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")
-_APT = threading.Lock()  # suites get ready at the same time, and apt serves one at a time
 _GLUE = ROOT / "js_glue"
 _SITE = ROOT / "demo" / "site"
 _FACADE_TESTS = ROOT / "tests" / "javascript"
@@ -67,24 +66,17 @@ def tests_python() -> Path:
 def install_wheel(python: Path) -> None:
     """Install the built wheel: what is tested is what is shipped."""
     wheel = build_wheel()
-    directory = CACHE / "installed"
     stamp = digest([wheel], str((python.parents[1] / "pyvenv.cfg").stat().st_mtime_ns))
-    if not is_fresh(directory, stamp):
-        begin(directory)
-        with step("Installing the wheel"):
-            pip_install(python, "--no-deps", "--no-index", "--force-reinstall", str(wheel))
-        finish(directory, stamp)
+    options = ("--no-deps", "--no-index", "--force-reinstall")
+    install = partial(pip_install, python, *options, str(wheel))
+    provide(CACHE / "installed", stamp, install, title="Installing the wheel")
 
 
 def install_glue_tools() -> None:
     """Install what checks the JavaScript."""
-    directory = CACHE / "glue"
-    stamp = digest([_GLUE / "package-lock.json"])
-    if not is_fresh(directory, stamp) or not (_GLUE / "node_modules").exists():
-        begin(directory)
-        with step("Installing what checks the JavaScript"):
-            npm_install(_GLUE)
-        finish(directory, stamp)
+    stamp, title = digest([_GLUE / "package-lock.json"]), "Installing what checks the JavaScript"
+    install = partial(npm_install, _GLUE)
+    provide(CACHE / "glue", stamp, install, title=title, proof=_GLUE / "node_modules")
 
 
 def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
@@ -96,11 +88,8 @@ def pyodide_dist(version: str = DEFAULT_VERSION) -> Path:
     wheels = download_wheels(requirements)
     directory = CACHE / "pyodide-tests" / version
     stamp = digest([*wheels, source / "package.json"])
-    if not is_fresh(directory, stamp):
-        begin(directory)
-        lay_out(source.parent / "node_modules" / "pyodide", directory / "dist", wheels)
-        finish(directory, stamp)
-    return directory / "dist"
+    make = partial(lay_out, source.parent / "node_modules" / "pyodide", directory / "dist", wheels)
+    return provide(directory, stamp, make) / "dist"
 
 
 def puppeteer_dir() -> Path:
@@ -125,16 +114,8 @@ def peers_dir() -> Path:
 
 def _npm_dir(suite: str, title: str) -> Path:
     lock_files = [ROOT / "tests" / suite / name for name in (".npmrc", "package.json", "package-lock.json")]
-    directory = CACHE / suite
-    stamp = digest(lock_files)
-    if not is_fresh(directory, stamp):
-        begin(directory)
-        with step(f"Getting {title}"):
-            for path in lock_files:
-                shutil.copy(path, directory)
-            npm_install(directory)
-        finish(directory, stamp)
-    return directory
+    install = partial(npm_install_into, CACHE / suite, lock_files)
+    return provide(CACHE / suite, digest(lock_files), install, title=f"Getting {title}")
 
 
 def find_chromium() -> str | None:
@@ -234,7 +215,7 @@ def _first_of(names: tuple[str, ...]) -> str | None:
 
 
 def _apt_install(what: str, packages: list[str]) -> None:
-    with _APT, step(f"Installing {what} with apt"):
+    with alone(CACHE / "apt.lock"), step(f"Installing {what} with apt"):
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         run("apt-get", "update")
         run(*_APT_INSTALL, *packages)

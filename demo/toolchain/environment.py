@@ -6,17 +6,12 @@ import importlib.util
 import os
 import sys
 import sysconfig
-import threading
-from collections import defaultdict
 from pathlib import Path
 
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
-from demo.toolchain.progress import SetupError, run, step
+from demo.toolchain.places import CACHE, ROOT, digest, provide
+from demo.toolchain.progress import SetupError, run
 
 BUILD_REQUIREMENTS = ROOT / "demo" / "requirements-build.txt"
-_MAKING: defaultdict[str, threading.Lock] = defaultdict(
-    threading.Lock
-)  # several threads may want the same one
 
 
 def build_python() -> Path:
@@ -34,30 +29,25 @@ def python_with(name: str, requirements: Path) -> Path:
     Raises:
         SetupError: If this Python cannot make one, or a package cannot be had.
     """
-    with _MAKING[name]:
-        return _python_with(name, requirements)
+    directory = CACHE / f"{name}-python{sys.version_info.major}.{sys.version_info.minor}"
+    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def install() -> None:
+        _require_venv()
+        run(sys.executable, "-m", "venv", directory)
+        # A lock file is complete. Asked for more, pip would look beyond it: it takes a newer release
+        # of what a package wants with an extra, and then finds that the lock file has no hash for it.
+        pip_install(python, "--no-deps", "--require-hashes", "--requirement", str(requirements))
+
+    stamp = digest([requirements], sys.version, str(directory))
+    title = f"Installing what {requirements.relative_to(ROOT)} lists"
+    provide(directory, stamp, install, title=title, proof=python)
+    return python
 
 
 def packages_of(python: Path) -> Path:
     """Return the directory that an environment's Python, the same version as this, imports packages from."""
     return Path(sysconfig.get_path("purelib", "venv", {"base": str(python.parents[1])}))
-
-
-def _python_with(name: str, requirements: Path) -> Path:
-    directory = CACHE / f"{name}-python{sys.version_info.major}.{sys.version_info.minor}"
-    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp = digest([requirements], sys.version, str(directory))
-    if is_fresh(directory, stamp) and python.exists():
-        return python
-    _require_venv()
-    begin(directory)
-    with step(f"Installing what {requirements.relative_to(ROOT)} lists"):
-        run(sys.executable, "-m", "venv", directory)
-        # A lock file is complete. Asked for more, pip would look beyond it: it takes a newer release
-        # of what a package wants with an extra, and then finds that the lock file has no hash for it.
-        pip_install(python, "--no-deps", "--require-hashes", "--requirement", str(requirements))
-    finish(directory, stamp)
-    return python
 
 
 def pip_install(python: Path, *arguments: str) -> None:

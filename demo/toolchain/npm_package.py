@@ -6,28 +6,27 @@ import json
 import shutil
 from pathlib import Path
 
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh, one_at_a_time
-from demo.toolchain.progress import run, step
+from demo.toolchain.places import CACHE, ROOT, digest, provide
+from demo.toolchain.progress import run
 from demo.toolchain.runtime import require_node
 from demo.toolchain.wheels import wheels_in_order
 
 _HOME = ROOT / "js_glue"
 
 
-@one_at_a_time
 def npm_package() -> Path:
     """Return the package as `npm publish` takes it, made anew if its sources have changed."""
     wheels = wheels_in_order()
     sources = [path for path in _HOME.rglob("*") if path.is_file() and "node_modules" not in path.parts]
     directory = CACHE / "npm"
     stamp = digest([*sources, *wheels, ROOT / "README.md", ROOT / "LICENSE"])
-    if not is_fresh(directory, stamp):
+
+    def pack() -> None:
         require_node()
-        begin(directory)
-        with step("Packing the npm package"):
-            _lay_out(directory / "package", wheels)
-            run(shutil.which("npm") or "npm", "pack", "--pack-destination", directory, directory / "package")
-        finish(directory, stamp)
+        _lay_out(directory / "package", wheels)
+        run(shutil.which("npm") or "npm", "pack", "--pack-destination", directory, directory / "package")
+
+    provide(directory, stamp, pack, title="Packing the npm package")
     return next(directory.glob("*.tgz"))
 
 

@@ -1,20 +1,25 @@
-"""Where things are in a working copy, and stamps that tell whether something made is still up to date."""
+"""Where things are in a working copy, and how what it needs is made once, whoever asks for it."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 import threading
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import IO
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from demo.toolchain.progress import step
+
+if sys.platform != "win32":
+    import fcntl
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
+_THREADS: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 
 def digest(files: Iterable[Path], *facts: str) -> str:
@@ -26,37 +31,53 @@ def digest(files: Iterable[Path], *facts: str) -> str:
     return total.hexdigest()
 
 
-def is_fresh(directory: Path, stamp: str) -> bool:
-    """Tell whether `directory` was finished under this very stamp."""
+def provide(
+    directory: Path, stamp: str, make: Callable[[], object], *, title: str = "", proof: Path | None = None
+) -> Path:
+    """Have `make` fill a directory, unless that was done under this very stamp, and return the directory.
+
+    Threads and commands that want the same one wait for each other. It is empty when `make` is called,
+    and one that is left half made is never taken for whole.
+
+    Args:
+        directory: Its name must be used for nothing else.
+        stamp: Of all that it is made from; see `digest`.
+        make: Fills it.
+        title: What people are told that they wait for; "" for what takes no time.
+        proof: What has to be there as well, or it is made again.
+    """
+    marker = directory.with_name(f"{directory.name}.stamp")
+    with alone(directory.with_name(f"{directory.name}.lock")):
+        with suppress(OSError):
+            if marker.read_text(encoding="utf-8") == stamp and (proof or directory).exists():
+                return directory
+        marker.unlink(missing_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        with ExitStack() as steps:
+            if title:
+                steps.enter_context(step(title))
+            make()
+        marker.write_text(stamp, encoding="utf-8")
+    return directory
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Have all threads and commands that name this lock file run the block one after another."""
+    with _THREADS[lock]:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w", encoding="utf-8") as file:
+            _acquire(file)
+            yield
+
+
+def _acquire(file: IO[str]) -> None:
+    """Lock a file until it is closed, which the system sees to however its process ends."""
+    if sys.platform == "win32":
+        return  # commands had better not be started at the same time there
     try:
-        return _stamp_file(directory).read_text(encoding="utf-8") == stamp
-    except OSError:
-        return False
-
-
-def one_at_a_time(make: Callable[P, T]) -> Callable[P, T]:
-    """Have threads that want the same thing made wait for each other."""
-    lock = threading.RLock()
-
-    @wraps(make)
-    def wait(*args: P.args, **kwargs: P.kwargs) -> T:
-        with lock:
-            return make(*args, **kwargs)
-
-    return wait
-
-
-def begin(directory: Path) -> None:
-    """Empty a directory, so that one left half made is never taken for whole."""
-    _stamp_file(directory).unlink(missing_ok=True)
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-
-
-def finish(directory: Path, stamp: str) -> None:
-    """Mark a directory as made under `stamp`."""
-    _stamp_file(directory).write_text(stamp, encoding="utf-8")
-
-
-def _stamp_file(directory: Path) -> Path:
-    return directory.with_name(f"{directory.name}.stamp")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with step("Waiting for another command that gets the same ready"):
+            fcntl.flock(file, fcntl.LOCK_EX)

@@ -16,8 +16,8 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh, one_at_a_time
-from demo.toolchain.progress import SetupError, run, step
+from demo.toolchain.places import CACHE, ROOT, digest, provide
+from demo.toolchain.progress import SetupError, run
 
 DEFAULT_VERSION = "0.29.5"
 OLDEST_NODE = 20
@@ -40,6 +40,13 @@ def require_node() -> None:
         raise SetupError(f"Node.js is too old: {version}. {advice}")
 
 
+def npm_install_into(directory: Path, lock_files: Collection[Path]) -> None:
+    """Copy lock files to a directory, and install there exactly what they list."""
+    for path in lock_files:
+        shutil.copy(path, directory)
+    npm_install(directory)
+
+
 def npm_install(directory: Path) -> None:
     """Install exactly what the lock file in `directory` lists, running no package's scripts."""
     require_node()
@@ -47,24 +54,18 @@ def npm_install(directory: Path) -> None:
     run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=directory)
 
 
-@one_at_a_time
 def pyodide_dir(version: str = DEFAULT_VERSION) -> Path:
     """Return a directory to serve at `/pyodide/`, got from npm if it is not there yet."""
     lock_files = [
         ROOT / "demo" / "pyodide" / version / name for name in ("package.json", "package-lock.json")
     ]
     directory = CACHE / "pyodide" / version
-    stamp = digest(lock_files)
-    if not is_fresh(directory, stamp):
-        require_node()
-        begin(directory)
-        with step(f"Getting Pyodide {version}"):
-            for path in lock_files:
-                shutil.copy(path, directory)
-            npm_install(directory)
-            lay_out(directory / "node_modules" / "pyodide", directory / "dist", [])
-        finish(directory, stamp)
-    return directory / "dist"
+
+    def get() -> None:
+        npm_install_into(directory, lock_files)
+        lay_out(directory / "node_modules" / "pyodide", directory / "dist", [])
+
+    return provide(directory, digest(lock_files), get, title=f"Getting Pyodide {version}") / "dist"
 
 
 def lay_out(source: Path, target: Path, wheels: Collection[Path]) -> None:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from functools import partial
 from pathlib import Path
 
 from demo.toolchain.environment import python_with
-from demo.toolchain.places import CACHE, ROOT, begin, digest, finish, is_fresh
-from demo.toolchain.progress import run, step
+from demo.toolchain.places import CACHE, ROOT, digest, provide
+from demo.toolchain.progress import run
 from demo.toolchain.runtime import pyodide_dir
 from demo.toolchain.wheels import build_wheel
 
@@ -37,15 +38,12 @@ def native_wheel() -> Path:
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         raise CannotBuildError("compiling needs Python's headers: on Debian, apt-get install python3-dev")
     directory = CACHE / f"compiled-python{sys.version_info.major}.{sys.version_info.minor}"
-    stamp = digest(_sources(), sys.version)
-    if not is_fresh(directory, stamp):
-        python = python_with("wheel", RECIPE / "requirements.txt")
-        begin(directory)
-        with step(f"Compiling the core for Python {sys.version_info.major}.{sys.version_info.minor}"):
-            command = ("-m", "build", "--wheel", "--no-isolation", "--outdir", directory, ROOT)
-            # A variable of its own process alone: other threads build the pure wheel meanwhile.
-            run("env", "WEBRAFT_WEB_COMPILED=1", python, *command)
-        finish(directory, stamp)
+    python = python_with("wheel", RECIPE / "requirements.txt")
+    build = (python, "-m", "build", "--wheel", "--no-isolation", "--outdir", directory, ROOT)
+    # A variable of its own process alone: other threads build the pure wheel meanwhile.
+    compiling = partial(run, "env", "WEBRAFT_WEB_COMPILED=1", *build)
+    title = f"Compiling the core for Python {sys.version_info.major}.{sys.version_info.minor}"
+    provide(directory, digest(_sources(), sys.version), compiling, title=title)
     return next(directory.glob("*.whl"))
 
 
@@ -61,30 +59,25 @@ def pyodide_wheel() -> Path:
     runtime = pyodide_dir()
     directory = CACHE / "compiled-pyodide"
     stamp = digest([*_sources(), *RECIPE.glob("*.*")], str(python))
-    if not is_fresh(directory, stamp):
+
+    def compiling() -> None:
         tools = (
             "import sys; from pathlib import Path; sys.path.append(sys.argv[1]);"
             "from demo.toolchain.environment import python_with;"
             "print(python_with('wheel-pyodide', Path(sys.argv[2])))"
         )
         printed = run(python, "-c", tools, ROOT, RECIPE / "requirements-pyodide.txt")
-        begin(directory)
-        with step("Compiling the core for Pyodide"):
-            run(printed.splitlines()[-1], RECIPE / "pyodide.py", runtime, directory)
-        finish(directory, stamp)
+        run(printed.splitlines()[-1], RECIPE / "pyodide.py", runtime, directory)
+
+    provide(directory, stamp, compiling, title="Compiling the core for Pyodide")
     return next(directory.glob("*.whl"))
 
 
 def unpacked(wheel: Path) -> Path:
     """Return a directory to import from, with the contents of a wheel."""
     directory = CACHE / "unpacked" / wheel.stem
-    stamp = digest([wheel])
-    if not is_fresh(directory, stamp):
-        begin(directory)
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(directory)
-        finish(directory, stamp)
-    return directory
+    with zipfile.ZipFile(wheel) as archive:
+        return provide(directory, digest([wheel]), lambda: archive.extractall(directory))
 
 
 def pure_wheel() -> Path:

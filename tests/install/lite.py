@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from demo.toolchain.environment import python_with
-from demo.toolchain.places import CACHE, begin, digest, finish, is_fresh
-from demo.toolchain.progress import run, step
+from demo.toolchain.places import CACHE, digest, provide
+from demo.toolchain.progress import run
 from demo.toolchain.wheels import PAGE_REQUIREMENTS, build_wheel, download_wheels
 from tests.setup import PYODIDE_VERSIONS, pyodide_dist
 
@@ -30,20 +30,20 @@ def build_lite(command: str, cells: list[str]) -> None:
     pyodide = pyodide_dist(PYODIDE_VERSIONS["pyodide-next"])
     directory = LITE_SITE.parent
     stamp = digest([*wheels, build_wheel(), Path(__file__)], command, *cells)
-    if not is_fresh(directory, stamp):
-        begin(directory)
+
+    def build() -> None:
         (directory / "jupyter-lite.json").write_text(json.dumps(_settings()), encoding="utf-8")
         shutil.copytree(pyodide, directory / "static" / "pyodide")
         (directory / "pypi").mkdir()
         for wheel in wheels:
             shutil.copy(wheel, directory / "pypi")
         shutil.copy(build_wheel(), directory)
-        with step("Building JupyterLite"):
-            words = command.replace("webraft_web-0.1.0-py3-none-any.whl", build_wheel().name).split()
-            assert words[:2] == ["jupyter", "lite"], command
-            run(tool, *words[2:], cwd=directory)
+        words = command.replace("webraft_web-0.1.0-py3-none-any.whl", build_wheel().name).split()
+        assert words[:2] == ["jupyter", "lite"], command
+        run(tool, *words[2:], cwd=directory)
         _add_notebook(LITE_SITE, cells)
-        finish(directory, stamp)
+
+    provide(directory, stamp, build, title="Building JupyterLite")
 
 
 def _add_notebook(site: Path, cells: list[str]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from demo.toolchain.places import CACHE, begin, digest, finish, is_fresh
+from demo.toolchain.places import CACHE, digest, provide
 from demo.toolchain.progress import run
 from demo.toolchain.runtime import DEFAULT_VERSION, pyodide_dir
 from demo.toolchain.server import Server
@@ -41,9 +42,5 @@ def tab_routes() -> dict[str, Path]:
 def _snapshot_dir() -> Path:
     directory = CACHE / "snapshot"
     script = PAGES / "snapshot.mjs"
-    stamp = digest([script], DEFAULT_VERSION)
-    if not is_fresh(directory, stamp):
-        begin(directory)
-        run("node", script, pyodide_dir(), directory / "memory")
-        finish(directory, stamp)
-    return directory
+    take = partial(run, "node", script, pyodide_dir(), directory / "memory")
+    return provide(directory, digest([script], DEFAULT_VERSION), take)
