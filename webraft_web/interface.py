@@ -15,8 +15,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from webraft_web._browser import IN_PYODIDE, shared_clock
-from webraft_web.clock import AsyncioClock, Clock
+from webraft_web._browser import default_clock
+from webraft_web.clock import Clock
 from webraft_web.core.entry import Committed, EntryKind, address_of
 from webraft_web.core.errors import (
     BadArgumentError,
@@ -97,7 +97,7 @@ class RaftInterface(Emitter):
             raise
         except Exception:  # noqa: BLE001, S110 - a property that needs what the subclass has not set yet: read later
             pass
-        real_time = _default_clock(self._loop) if clock is None else clock
+        real_time = default_clock(self._loop) if clock is None else clock
         own_time = OwnTime(real_time, timeouts.heartbeat_interval_ms, on_stall=self._show_life)
         member_list = None if members is None else _member_list(members, address)
         self._correspondence = Correspondence(
@@ -408,11 +408,6 @@ def _settle(future: asyncio.Future[Any], outcome: object) -> None:
         future.set_exception(copy(outcome))  # one may be the outcome of many, and a traceback is one waiter's
     else:
         future.set_result(outcome)
-
-
-def _default_clock(loop: asyncio.AbstractEventLoop) -> Clock:
-    """Return the clock that stays punctual in a hidden page, or the event loop's where there is no page."""
-    return shared_clock() if IN_PYODIDE else AsyncioClock(loop)
 
 
 async def _ended(tasks: list[asyncio.Future[Any]]) -> None:

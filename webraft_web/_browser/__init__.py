@@ -12,7 +12,7 @@ from webraft_web._browser.fetching import fetch_text
 from webraft_web._browser.journal import BrowserJournal
 from webraft_web._browser.local_storage import BrowserLocalStorage
 from webraft_web._browser.platform import BrowserPlatform
-from webraft_web._browser.ticker import BrowserClock, shared_clock
+from webraft_web._browser.ticker import BrowserClock, default_clock, shared_clock
 from webraft_web._browser.web_crypto import derive_bytes, derive_sealer
 from webraft_web._browser.web_locks import BrowserLockRequest
 from webraft_web._browser.web_socket import BrowserSocket
@@ -26,6 +26,7 @@ __all__ = [
     "BrowserLockRequest",
     "BrowserPlatform",
     "BrowserSocket",
+    "default_clock",
     "derive_bytes",
     "derive_sealer",
     "fetch_text",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
 from functools import cache
 
-from webraft_web._browser.border import create_callback, glue, run_logged
+from webraft_web._browser.border import IN_PYODIDE, create_callback, glue, run_logged
+from webraft_web.clock import AsyncioClock, Clock
 
 
 class BrowserClock:
@@ -86,3 +88,8 @@ class _BrowserTimer:
 def shared_clock() -> BrowserClock:
     """Return the page's clock, which is started at the first call and never ends."""
     return BrowserClock()
+
+
+def default_clock(loop: asyncio.AbstractEventLoop | None = None) -> Clock:
+    """Return the clock that stays punctual in a hidden page; where there is no page, that of `loop`."""
+    return shared_clock() if IN_PYODIDE else AsyncioClock(loop)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from webraft_web.core.errors import ClusterConflictError, StorageError, WebraftError
+from webraft_web.core.errors import ClusterConflictError, OutcomeUnknownError, StorageError, WebraftError
 from webraft_web.document import SharedDocument
 from webraft_web.peer.process import STORE, Process
 from webraft_web.site.connection import Connection
@@ -75,14 +75,23 @@ async def _take_part(options: argparse.Namespace) -> int:
                     joining.result()  # or what is wrong
                 report.look()
                 if options.recover and report.missed_for_s() > RECOVER_AFTER_S:
-                    options.recover = False
-                    await connection.recover()
-                    _say("recovered: this is a new cluster, with what was kept here; links invite to it anew")
+                    options.recover = not await _recover(connection)
         finally:
             joining.cancel()
             await process.say_goodbye()
     _say("said goodbye")
     return 0
+
+
+async def _recover(connection: Connection) -> bool:
+    """Go on without the majority; return whether that is done, or had better be asked for again."""
+    try:
+        await connection.recover()
+    except OutcomeUnknownError as error:
+        _say(f"not recovered yet: {error}")
+        return False
+    _say("recovered: this is a new cluster, with what was kept here; links invite to it anew")
+    return True
 
 
 async def _export(options: argparse.Namespace) -> int:

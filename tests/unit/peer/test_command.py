@@ -12,7 +12,8 @@ import pytest
 from tests.peers import SECRET, PeerProgram, until
 from tests.tabs.test_webrtc import own_address, signaling_server
 from webraft_web import peer
-from webraft_web.peer.command import _state, main
+from webraft_web.core.errors import OutcomeUnknownError
+from webraft_web.peer.command import _recover, _state, main
 
 
 @pytest.fixture
@@ -106,6 +107,25 @@ def test_a_member_whose_majority_is_lost_for_good_goes_on_when_it_is_told_to(sig
         assert any(line.startswith("recovered") for line in other.lines)
         assert other.end() == 0
     assert exported(tmp_path / "other") == {}
+
+
+def test_a_recovery_that_takes_too_long_is_asked_for_again(capsys):
+    """Instead of ending the program that a room's last member runs."""
+
+    class Slow:
+        asked = 0
+
+        async def recover(self):
+            self.asked += 1
+            if self.asked == 1:
+                raise OutcomeUnknownError("within 8 s it was not seen to")
+
+    async def ask():
+        slow = Slow()
+        return [await _recover(slow), await _recover(slow)]
+
+    assert asyncio.run(ask()) == [False, True]
+    assert "not recovered yet: within 8 s it was not seen to" in capsys.readouterr().out
 
 
 LINK = "https://example.org/#room=trip&cluster=c&secret=0Ksd82hLqP3xYb7TnVw5mZcR"

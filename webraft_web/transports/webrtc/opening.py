@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from webraft_web import _browser
-from webraft_web.clock import AsyncioClock, Clock
+from webraft_web.clock import Clock
 from webraft_web.core.errors import ConfigError, WebraftError
 from webraft_web.transports.keys import derive_keys
 from webraft_web.transports.signaling.base import Strategy
@@ -47,7 +47,7 @@ async def check_servers(
         ConfigError: If it could not.
     """
     connections = default_connections(ice_servers)
-    _strategies(signaling, _clock(), random.Random())  # noqa: S311 - nothing is opened
+    _strategies(signaling, _browser.default_clock(), random.Random())  # noqa: S311 - nothing is opened
     await connections.check()
 
 
@@ -79,7 +79,7 @@ def open_page_mesh(
             secret it is the awaitable that raises.
     """
     connections = default_connections(ice_servers, relay_only=relay_only)
-    clock = _clock()
+    clock = _browser.default_clock()
     servers = list(signaling)
     chance = random.Random(secrets.randbits(64))  # noqa: S311 - it only spreads announcements
     by_hand = [one for one in servers if isinstance(one, CopyAndPaste)]
@@ -114,7 +114,3 @@ def _strategies(
     servers: Iterable[str | Strategy | CopyAndPaste], clock: Clock, chance: random.Random
 ) -> list[Strategy]:
     return [strategy_for(one, clock, chance) for one in servers if not isinstance(one, CopyAndPaste)]
-
-
-def _clock() -> Clock:
-    return _browser.shared_clock() if _browser.IN_PYODIDE else AsyncioClock()
