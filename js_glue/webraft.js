@@ -25,6 +25,7 @@ export {
   TransportError,
   WebraftError,
 } from "./facade/errors.js";
+export { lendPeerConnections } from "./facade/lending.js";
 export {
   BroadcastChannelNode,
   Emitter,

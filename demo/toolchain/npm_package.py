@@ -33,6 +33,9 @@ def npm_package() -> Path:
 def _lay_out(package: Path, wheels: list[Path]) -> None:
     """Copy what `npm pack` chooses from; `files` in package.json says what that is."""
     shutil.copytree(_HOME, package, ignore=shutil.ignore_patterns("node_modules", "package-lock.json", "src"))
+    lent = Path("src", "peer_connection.js")  # all else of the glue is in the wheel
+    (package / lent).parent.mkdir()
+    shutil.copy(_HOME / lent, package / lent)
     for name in ("README.md", "LICENSE"):
         shutil.copy(ROOT / name, package)
     (package / "wheels").mkdir()

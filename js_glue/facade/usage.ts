@@ -17,6 +17,7 @@ import {
   deleteRoom,
   exportRoom,
   joinRoom,
+  lendPeerConnections,
   listRooms,
   load,
   newSecret,
@@ -163,6 +164,7 @@ export async function servers(): Promise<void> {
     if (error instanceof PatchConflictError) is<string | null>()(error.path);
     if (error instanceof WebraftError) is<string>()((error as ConfigError).name);
   }
+  is<() => void>()(await lendPeerConnections());
   await raft.end();
   await raft.close();
 }

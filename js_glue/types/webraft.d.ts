@@ -1,3 +1,4 @@
+export { lendPeerConnections } from "./facade/lending.js";
 export type IceServer = import("./facade/border.js").IceServer;
 export type LoadOptions = import("./facade/border.js").LoadOptions;
 export type Port = import("./facade/border.js").Port;

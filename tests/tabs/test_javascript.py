@@ -22,6 +22,26 @@ PAGE = """<!doctype html>
 <title>A page in JavaScript</title>
 <link rel="icon" href="data:," />
 """
+LENDING = """<script type="module">
+  import { lendPeerConnections } from "webraft-web";
+  globalThis.stopLending = await lendPeerConnections();
+</script>
+"""
+WORKER = """
+import { joinRoom } from "/node_modules/webraft-web/webraft.js";
+const options = { signaling: ["broadcast:"], secret: "public", indexURL: "/node_modules/pyodide/" };
+const told = joinRoom("worker", options).then(
+  (doc) => `in as ${doc.status().role}`,
+  (error) => `${error.name}: ${error.message}`,
+);
+postMessage(await told);
+"""
+HAVE_JOINED = """
+new Promise((resolve) => {
+  new Worker("/worker.mjs", { type: "module" }).onmessage = ({ data }) => resolve(data);
+})
+"""
+
 RUN = """<script type="module">
   import { load } from "webraft-web";
   import "./documents.mjs";
@@ -43,6 +63,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shown = example.removesuffix("</script>\n") + "globalThis.doc = doc;\n</script>\n"
     (directory / "readme.html").write_text(PAGE + shown, encoding="utf-8")
     (directory / "documents.html").write_text(PAGE + import_map + RUN, encoding="utf-8")
+    (directory / "lending.html").write_text(PAGE + import_map + LENDING, encoding="utf-8")
+    (directory / "worker.mjs").write_text(WORKER, encoding="utf-8")
     routes = {"/": directory}
     for name in ("webraft-web", "pyodide"):
         routes[f"/node_modules/{name}/"] = (modules / name).resolve()
@@ -66,6 +88,19 @@ def test_the_page_of_the_readme_shares_its_document(browser: Chromium, project: 
     assert other.js("doc.patch([{op: 'remove', path: '/done'}]).then(() => doc.state)") == {
         "cards": ["milk", "milk"]
     }
+
+
+@pytest.mark.long
+def test_a_worker_joins_a_room_across_browsers_by_what_a_page_lends(browser: Chromium, project: str) -> None:
+    """For as long as it is lent; else it says what is missing, and who could help."""
+    page = browser.open(f"{project}lending.html")
+    page.wait_for("globalThis.stopLending !== undefined")
+    assert page.js(HAVE_JOINED) == "in as leader"
+    page.js("stopLending()")
+    refused = page.js(HAVE_JOINED)
+    assert refused.startswith("ConfigError: ")
+    assert "lendPeerConnections()" in refused
+    assert page.problems == []
 
 
 def names() -> list[str]:
