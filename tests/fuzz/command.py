@@ -152,8 +152,10 @@ def _report(name: str, data: bytes) -> None:
 
 
 def _replay(names: Sequence[str], source: str) -> int:
-    path = Path(source)
-    data = path.read_bytes() if path.exists() else bytes.fromhex(source)
+    try:
+        data = bytes.fromhex(source)
+    except ValueError:
+        data = Path(source).read_bytes()
     failed = 0
     for name in names:
         error = _error_of(TARGETS[name], data)

@@ -67,7 +67,8 @@ def check_commands(commands: Sequence[str], kind: EntryKind) -> None:
     """Raise BadArgumentError unless these may be proposed: others would refuse the entries."""
     if not isinstance(kind, EntryKind) or kind not in _KINDS_PROPOSED:
         raise BadArgumentError(f"kind is {seen(kind)}, expected COMMAND, HOUSEKEEPING or YIELD")
-    if not isinstance(commands, list | tuple) or not commands:
+    # Of these very types: another might say something else each time it is asked.
+    if type(commands) not in (list, tuple) or not commands:
         raise BadArgumentError(f"commands are {seen(commands)}, expected a list that is not empty")
     for command in commands:
         if type(command) is not str:

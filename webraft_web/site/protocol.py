@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from webraft_web import wire
+from webraft_web import json_text, wire
 from webraft_web.core.entry import EntryKind, Snapshot
 from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.ready import Feed
@@ -211,8 +211,8 @@ def decode(text: str, tab: str) -> Envelope | None:
     if recipients and tab not in recipients.split(","):
         return None
     try:
-        parts = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        parts = json_text.decode(body)
+    except ValueError as error:
         raise RemoteProtocolError(f"a text that is no JSON came: {text[:80]!r}") from error
     try:
         version, sender, kind, *values = parts

@@ -134,7 +134,8 @@ class Tab:
         self.browser.locks.release_all(self)
 
     def freeze(self) -> None:
-        """Freeze the page as a browser does in the background: it is told first."""
+        """Freeze the page as a browser does in the background; it is told first, after what it is busy with."""
+        self._mood = _Mood.AWAKE
         self._tell("freeze")
         self._mood = _Mood.FROZEN
 
@@ -154,7 +155,8 @@ class Tab:
         self._catch_up()
 
     def navigate_away(self) -> None:
-        """Put the page into the back/forward cache."""
+        """Put the page into the back/forward cache; it is told first, after what it is busy with."""
+        self._mood = _Mood.AWAKE
         self._tell("pagehide")
         self._mood = _Mood.FROZEN
 
@@ -203,7 +205,7 @@ class Tab:
 
     def _tell(self, event: str) -> None:
         for handler in list(self._lifecycle):
-            handler(event)
+            self.run(handler, (event,))  # a page that hangs learns of it afterwards
 
     def _catch_up(self) -> None:
         put_off, self._put_off = self._put_off, []

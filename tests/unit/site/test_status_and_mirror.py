@@ -297,14 +297,17 @@ def test_the_mirror_is_written_lazily():
     run(scenario())
 
 
-def test_the_mirror_never_goes_backwards():
-    """A tab that was taken over while it hung does not overwrite what is newer."""
+@pytest.mark.parametrize("is_hidden", [False, True], ids=["late", "hidden meanwhile"])
+def test_the_mirror_never_goes_backwards(is_hidden):
+    """A tab that was taken over while it hung does not overwrite what is newer, not even as it is hidden."""
 
     async def scenario():
         browser = Browser()
         one, two = await open_docs(browser, 2)
         await one.patch(append("old"))
         browser.tabs[0].hang()
+        if is_hidden:
+            browser.tabs[0].hide()  # the first that it learns, before it can know who runs the server now
         await two.patch(append("new"))
         await settle(3)
         newest = browser.mirror[KEY]
