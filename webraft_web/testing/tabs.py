@@ -134,7 +134,7 @@ class Tab:
         self.browser.locks.release_all(self)
 
     def freeze(self) -> None:
-        """Freeze the page as a browser does in the background; it is told first, after what it is busy with."""
+        """Freeze the page as a browser does in the background: once it is done with all else, it is told."""
         self._mood = _Mood.AWAKE
         self._tell("freeze")
         self._mood = _Mood.FROZEN
