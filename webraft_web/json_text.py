@@ -131,6 +131,24 @@ _WARY_DECODER: Final = json.JSONDecoder(
 )
 
 
+def are_equal(one: Json, other: Json) -> bool:
+    """Tell whether values are the same to `test` (RFC 6902, 4.6): numbers by value, true only with true."""
+    if type(one) is dict:
+        if type(other) is not dict or one.keys() != other.keys():
+            return False
+        pairs = [(one[name], other[name]) for name in one]
+    elif isinstance(one, _ARRAYS):
+        if not isinstance(other, _ARRAYS) or len(one) != len(other):
+            return False
+        pairs = list(zip(one, other, strict=True))
+    else:
+        return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+    for value, counterpart in pairs:  # noqa: SIM110 - all() would take of Pyodide's small stack at each level
+        if not are_equal(value, counterpart):
+            return False
+    return True
+
+
 def is_within_depth(value: object, depth: int) -> bool:
     """Tell whether arrays and objects in `value` nest at most `depth` levels; tuples count as arrays."""
     level = [value] if isinstance(value, _CONTAINERS) else []

@@ -242,7 +242,7 @@ def test_get_copies_a_part():
         assert doc.get("/a~1b/~0") == 1
         assert doc.get("/cards/1") is None
         assert doc.get("/cards/01", "none") == "none"
-        with pytest.raises(ValueError, match="start with"):
+        with pytest.raises(ValueError, match="starts with"):
             doc.get("cards")
 
     in_room(test, initial={"cards": ["milk"], "a/b": {"~": 1}})
