@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from webraft_web.core.errors import BadArgumentError, ConfigError
+from webraft_web.event_loop import raise_in_loop
 
 Handler = Callable[..., Any]
 
@@ -143,6 +144,9 @@ class Listeners:
                 result = listener.call(*arguments)
             except Exception as error:  # noqa: BLE001 - any handler may raise anything
                 self.failed(event, error)
+                continue
+            except (KeyboardInterrupt, SystemExit) as error:
+                raise_in_loop(error)  # and not amid what is emitted from
                 continue
             if result is not None and inspect.isawaitable(result):
                 self.run(event, result)

@@ -96,7 +96,7 @@ def test_readmes_room_across_browsers_works_as_typed_in(open_street) -> None:
     houses = open_street(2)
     url = houses[0].signaling
     one = houses[0].site.open()
-    one.python(python_block('join_room("trip"').replace("ws://127.0.0.1:4444", url))
+    one.python(python_block("secret=new_secret())").replace("ws://127.0.0.1:4444", url))
     link = one.python("await doc.patch([{'op': 'add', 'path': '/-', 'value': 'tent'}])\ndoc.invite_link()")
     other = PythonTab(houses[1].browser.open(link))
     other.python(f"from webraft_web import join_room\ndoc = await join_room('trip', signaling=[{url!r}])")
@@ -250,7 +250,8 @@ def test_two_browsers_that_both_began_the_room_offline_are_told_so(site, tmp_pat
                 wait_until(lambda house=house: errors_of([house]), "to be told of the other room")
             assert all("ClusterConflictError" in error for error in errors_of(houses))
             assert [tab.python("doc.state['n']") for tab in tabs_of(houses)] == [1, 1, 2, 2]
-            houses[0].tabs[1].python("""
+            runner = next(tab for tab in houses[0].tabs if tab.python("errors"))
+            runner.python("""
                 import re
                 other = re.search(r"yield_to\\('(\\w+)'\\)", errors[0])[1]
                 await doc.yield_to(other)

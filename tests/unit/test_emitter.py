@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import sys
 
 import pytest
 
@@ -226,3 +227,22 @@ def test_errors_that_nobody_hears_are_logged(caplog):
     """Silence would be the worst answer."""
     Emitter(EVENTS).emit("error", OSError("unheard of"))
     assert "unheard of" in caplog.text
+
+
+def test_a_handler_that_ends_the_program_does_not_end_what_is_emitted_from():
+    """The event loop gets to raise it, afterwards; where none runs, the caller does."""
+    emitter, seen = Emitter(EVENTS), []
+    emitter.listen("moved", lambda: sys.exit(3))
+    emitter.listen("moved", lambda: seen.append("the next one"))
+
+    async def emit():
+        emitter.emit("moved", 1, 2)
+        seen.append("went on")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    with pytest.raises(SystemExit):
+        run(emit())
+    assert seen == ["the next one", "went on"]
+    with pytest.raises(SystemExit):
+        emitter.emit("moved", 1, 2)

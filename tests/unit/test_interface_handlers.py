@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.in_process import Network, Server, leader_of, servers, until
 from webraft_web import BadArgumentError, ConfigError, OutcomeUnknownError
+from webraft_web.server import application
 from webraft_web.testing import run
 
 
@@ -143,6 +144,28 @@ def test_only_the_handler_that_failed_is_tried_again():
         server.listen("apply", lambda _entry, _index, done: done(results.pop(0)))
         await server.propose("x")
         assert server.commands == ["x"]
+
+    run(main())
+
+
+def test_a_handler_that_ends_the_program_gets_the_entry_again_in_a_loop_that_goes_on(monkeypatch):
+    """As in a page, whose event loop nothing ends: the server is not left in the midst of its work."""
+    ends = []
+    monkeypatch.setattr(application, "raise_in_loop", ends.append)
+
+    async def main():
+        server = await lone_server()
+        results = [SystemExit(3), None]
+
+        def work(_entry, _index, done):
+            if result := results.pop(0):
+                raise result
+            done()
+
+        server.listen("apply", work)
+        await server.propose("x")
+        assert server.commands == ["x"]
+        assert [type(error) for error in ends] == [SystemExit]
 
     run(main())
 

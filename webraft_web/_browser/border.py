@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webraft_web.core.errors import ConfigError
+from webraft_web.event_loop import raise_in_loop
 
 IN_PYODIDE: Final = sys.platform == "emscripten"
 
@@ -69,11 +70,13 @@ def create_callback(callback: Callable[..., None]) -> Any:
 
 
 def run_logged(callback: Callable[..., None], *args: Any) -> None:
-    """Call `callback`; what it raises is logged, for there is nobody else to tell."""
+    """Call `callback`; what it raises is logged, for there is nobody else to tell, or ends the program."""
     try:
         callback(*args)
     except Exception:
         _logger.exception("a callback from the browser failed")
+    except (KeyboardInterrupt, SystemExit) as error:
+        raise_in_loop(error)
 
 
 def is_js_error(error: object) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from webraft_web.clock import Clock
 from webraft_web.core.errors import WebraftError
+from webraft_web.event_loop import raise_in_loop
 
 T = TypeVar("T")
 
@@ -92,10 +93,13 @@ class Waiter(Generic[T]):
         callback, context = self._wake
         self._wake = None
         if may_nest and _runs_no_task(self._loop):
-            if context is None:
-                callback(self)
-            else:
-                context.run(callback, self)
+            try:
+                if context is None:
+                    callback(self)
+                else:
+                    context.run(callback, self)
+            except (KeyboardInterrupt, SystemExit) as error:
+                raise_in_loop(error)  # a task that ends so raises it in whoever wakes it
         else:
             self._loop.call_soon(callback, self, context=context)
 

@@ -19,6 +19,7 @@ from webraft_web.core.raft import Raft
 from webraft_web.core.ready import RefreshRequest
 from webraft_web.driver.applier import StateMachine
 from webraft_web.emitter import Listener, Listeners
+from webraft_web.event_loop import raise_in_loop
 from webraft_web.json_text import clone, decode
 from webraft_web.server.machine import Notices, Place
 
@@ -370,7 +371,9 @@ class _Round:
                 self._listeners.run(self._event, self._call(listener), returned)
             else:
                 self._run_if_awaitable(self._call(listener, done), done)
-        except Exception as error:  # noqa: BLE001 - any handler may raise anything
+        except BaseException as error:  # noqa: BLE001 - any handler may raise anything
+            if not isinstance(error, Exception):
+                raise_in_loop(error)  # and not amid the entries that are handed out
             done(error)
 
     def _run_if_awaitable(self, result: Any, done: Callable[..., None]) -> None:

@@ -140,3 +140,34 @@ def test_deadlines_fire_in_time_and_only_once():
         assert len(fired) == 3
 
     run(main())
+
+
+def test_a_task_that_ends_the_program_does_not_end_what_woke_it():
+    """It may be the server, in the midst of applying: the event loop gets to raise it, afterwards."""
+    loop, done = asyncio.new_event_loop(), []
+
+    async def begin():
+        waiter = Waiter()
+
+        async def exit_when_settled():
+            await waiter
+            raise SystemExit(3)
+
+        task = asyncio.ensure_future(exit_when_settled())
+        await asyncio.sleep(0)
+
+        def wake():
+            waiter.settle(None)
+            done.append("went on")
+
+        loop.call_soon(wake)
+        return task
+
+    try:
+        task = loop.run_until_complete(begin())
+        with pytest.raises(SystemExit):
+            loop.run_forever()
+        assert done == ["went on"]
+        assert isinstance(task.exception(), SystemExit)
+    finally:
+        loop.close()
