@@ -136,7 +136,7 @@ def _check_leadership(leadership: Leadership) -> None:
     for peer in leadership.progress.values():
         assert 0 <= peer.match_index < peer.next_index <= log.last_index + 1
         assert peer.inflight_count <= config.max_inflight_messages
-    assert len(leadership.forwarded._first_indexes) <= requests._REMEMBERED
+    assert len(leadership.forwarded._answers) <= requests._REMEMBERED
     assert (
         len(leadership.reads.waiting) + sum(len(one.reads) for one in leadership.reads._rounds)
         <= reads.MAX_READS

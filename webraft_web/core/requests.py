@@ -30,6 +30,7 @@ from webraft_web.core.ready import ProposalResult
 from webraft_web.core.validation import check_argument, check_commands
 
 if TYPE_CHECKING:
+    from webraft_web.core.leadership import Leadership
     from webraft_web.core.raft import Raft
 
 _REMEMBERED: Final = 8192
@@ -121,48 +122,52 @@ class Questions:
 
 
 class ForwardedRequests:
-    """Where the requests forwarded to this leadership were appended.
+    """What became of the requests forwarded to this leadership: each is decided once.
 
-    A network may deliver a message twice; the second time it is answered, not
-    appended. A delayed one cannot reach a later leadership: it carries its term.
+    A network may deliver a message twice. The second time it gets the answer of
+    the first: what was appended is not appended again, and what was refused is
+    not appended after all, since whoever asked may have handed it in anew. A
+    delayed one cannot reach a later leadership: it carries its term.
     """
 
     def __init__(self) -> None:
-        self._first_indexes: dict[tuple[ServerId, int], int] = {}
+        self._answers: dict[tuple[ServerId, int], tuple[int, str]] = {}
 
-    def find(self, message: Propose) -> int:
-        """Return where this very request was appended, 0 if it was not."""
-        return self._first_indexes.get((message.sender, message.request_id), 0)
+    def find(self, message: Propose) -> tuple[int, str] | None:
+        """Return where this very request was appended, or 0 and why not; None if it is new."""
+        return self._answers.get((message.sender, message.request_id))
 
-    def remember(self, message: Propose, first_index: int) -> None:
-        """Note where a request was appended; the oldest are forgotten."""
-        self._first_indexes[message.sender, message.request_id] = first_index
-        if len(self._first_indexes) > _REMEMBERED:
-            del self._first_indexes[next(iter(self._first_indexes))]
+    def remember(self, message: Propose, answer: tuple[int, str]) -> None:
+        """Note what became of a request; the oldest are forgotten."""
+        self._answers[message.sender, message.request_id] = answer
+        if len(self._answers) > _REMEMBERED:
+            del self._answers[next(iter(self._answers))]
 
 
 def _answer_propose(raft: Raft, message: Propose) -> ProposeResponse:
     """Append what was forwarded, or say why not; the asker judges by its own log what became of it."""
     leadership = raft.leadership
     term = raft.current_term
-    first_index = 0
-    reason = ""
-    if leadership is None or message.term != term:
-        reason = "not leader"
-    else:
-        first_index = leadership.forwarded.find(message)
-        try:
-            if not first_index:
-                first_index = leadership.append(message.commands, message.kind)
-                leadership.forwarded.remember(message, first_index)
-        except OverloadedError:
-            reason = "overloaded"
-        except NotLeaderError:
-            reason = "not leader"
+    first_index, reason = 0, "not leader"
+    if leadership is not None and message.term == term:
+        answer = leadership.forwarded.find(message)
+        if answer is None:
+            answer = _append_forwarded(leadership, message)
+            leadership.forwarded.remember(message, answer)
+        first_index, reason = answer
     entry_term = term if first_index else 0
     return ProposeResponse(
         raft.server_id, message.sender, term, message.request_id, entry_term, first_index, reason
     )
+
+
+def _append_forwarded(leadership: Leadership, message: Propose) -> tuple[int, str]:
+    try:
+        return leadership.append(message.commands, message.kind), ""
+    except OverloadedError:
+        return 0, "overloaded"
+    except NotLeaderError:
+        return 0, "not leader"
 
 
 def _answer_confirm_refresh(raft: Raft, message: ConfirmRefresh) -> ConfirmRefreshResponse:

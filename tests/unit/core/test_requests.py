@@ -1,6 +1,6 @@
 """Requests forwarded by other servers: appended once, by the leader of their own term alone."""
 
-from tests.unit.core.servers import Cluster, Server, acknowledge, only
+from tests.unit.core.servers import Cluster, Server, acknowledge, established, only
 from webraft_web.core.message import (
     ConfirmRefresh,
     ConfirmRefreshResponse,
@@ -23,6 +23,30 @@ def test_a_request_delivered_twice_is_appended_once() -> None:
     last_index = leader.raft.log.last_index
     assert only(leader.step(request), ProposeResponse) == first
     assert leader.raft.log.last_index == last_index
+
+
+def test_a_request_that_was_refused_is_not_appended_when_it_comes_again() -> None:
+    """Whoever asked has handed it in anew: the leader was handing over, and leads on after all."""
+    leader = established()
+    leader.raft.transfer_leadership("b")
+    request = Propose("b", "a", 2, 7, ["x"])
+    refusal = ProposeResponse("a", "b", 2, 7, 0, 0, "not leader")
+    assert only(leader.step(request), ProposeResponse) == [refusal]
+    leader.raft.transfer_leadership("a")
+    assert only(leader.step(request), ProposeResponse) == [refusal]
+    assert leader.raft.propose(["y"]) == 3, "it serves again, and nothing was appended"
+
+
+def test_a_request_too_many_is_not_appended_when_it_comes_again() -> None:
+    """Whoever asked was told that it certainly is not in the log."""
+    leader = established(max_uncommitted_size=1000)
+    leader.raft.propose(["x" * 900])
+    request = Propose("b", "a", 2, 7, ["y" * 200])
+    refusal = ProposeResponse("a", "b", 2, 7, 0, 0, "overloaded")
+    assert only(leader.step(request), ProposeResponse) == [refusal]
+    acknowledge(leader, "b")
+    assert only(leader.step(request), ProposeResponse) == [refusal]
+    assert leader.raft.propose(["z" * 200]) == 4, "there is room again, and nothing was appended"
 
 
 def test_the_same_request_id_of_another_server_is_another_request() -> None:
@@ -67,8 +91,8 @@ def test_a_leader_forgets_old_requests_so_that_its_memory_is_bounded() -> None:
     for request_id in range(9000):
         leader.raft.step(Propose("b", "a", term, request_id, ["x"]))
     forwarded = leader.leadership.forwarded
-    assert forwarded.find(Propose("b", "a", term, 0, ["x"])) == 0
-    assert forwarded.find(Propose("b", "a", term, 8999, ["x"])) > 0
+    assert forwarded.find(Propose("b", "a", term, 0, ["x"])) is None
+    assert forwarded.find(Propose("b", "a", term, 8999, ["x"])) == (9002, "")
 
 
 def test_reads_beyond_what_anyone_honest_asks_for_are_refused() -> None:
