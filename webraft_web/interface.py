@@ -48,6 +48,8 @@ STATES: Final = {
 }
 _CAMPAIGNING: Final = frozenset((Role.PRE_CANDIDATE, Role.CANDIDATE))
 MAX_ADDRESS_LENGTH: Final = MAX_ID_LENGTH - 32
+MAX_COMMAND_SIZE: Final = 16 * 1024 * 1024
+"""Characters of JSON in one command: a message carries it still, with all that has to be escaped in it."""
 
 
 class RaftInterface(Emitter):
@@ -59,7 +61,7 @@ class RaftInterface(Emitter):
     Args:
         address: Where others reach this server; None for a random one.
         members: The addresses of a fixed cluster, this one included; None founds with whoever is there.
-        storage: What keeps its state; None keeps it in memory.
+        storage: What keeps its state, a `storage.base.Storage`; None keeps it in memory.
         clock: Where time comes from; None for the page's or the event loop's.
 
     Raises:
@@ -78,6 +80,10 @@ class RaftInterface(Emitter):
         super().__init__()
         if address is not None:
             _check_address(address)
+        if storage is not None and not all(hasattr(storage, name) for name in ("load", "persist", "close")):
+            raise ConfigError(
+                f"storage is an object that loads and persists a server's state, or None, not {storage!r:.80}"
+            )
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError as error:
@@ -207,15 +213,19 @@ class RaftInterface(Emitter):
         """Have `command`, any JSON value, appended to the log of every server, and applied here.
 
         Raises:
-            BadArgumentError: JSON cannot carry it.
+            BadArgumentError: JSON cannot carry it, or it is longer than `MAX_COMMAND_SIZE`.
             NotLeaderError: No leader was found within `message_timeout`; it was not appended.
             OutcomeUnknownError: It may or may not be committed.
             OverloadedError: Too many bytes wait to be committed; it was not appended.
         """
+        text = to_json_text(command)
+        if len(text) > MAX_COMMAND_SIZE:
+            raise BadArgumentError(
+                f"the command has {len(text)} characters as JSON, more than {MAX_COMMAND_SIZE}; split it up"
+            )
         future: asyncio.Future[Committed] = self._loop.create_future()
-
         settled = partial(_settle, future)
-        self._server.propose(to_json_text(command), EntryKind.COMMAND, settled, self._answer_timeout_ms())
+        self._server.propose(text, EntryKind.COMMAND, settled, self._answer_timeout_ms())
         return await future
 
     async def yield_to(self, cluster_id: str) -> None:

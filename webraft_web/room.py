@@ -43,7 +43,7 @@ async def join_room(
         signaling: Where browsers find each other: URLs of servers, such as "wss://…" for one of
             y-webrtc's protocol, strategies of your own, or `CopyAndPaste()`, which does without a
             server. They learn neither name nor contents.
-            None for a room of this browser alone.
+            Empty for a room of this browser alone.
         secret: What browsers prove to one another, from `new_secret()`; "public" for a room that is
             open to whoever knows its name. By default what the invitation says that the page was opened by.
         ice_servers: STUN and TURN servers, as RTCPeerConnection takes them: [{"urls": "stun:…"}].

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -51,8 +51,9 @@ class WebRTCNode(NodeInstance):
         open_mesh: What opens the links.
 
     Raises:
-        ConfigError: If there is no WebRTC, as in a worker; or a server's URL is not understood. The
-            secret is looked at later: raft's `error` tells what is wrong with it.
+        ConfigError: If there is no WebRTC, as in a worker; or a server's URL is not understood, or
+            something is of another type. Whether the secret can be guessed is looked at later: raft's
+            `error` tells.
     """
 
     def __init__(
@@ -63,12 +64,11 @@ class WebRTCNode(NodeInstance):
         room: str,
         secret: str,
         signaling: Iterable[str | Strategy | CopyAndPaste],
-        ice_servers: Iterable[Mapping[str, Any]] | None = None,
+        ice_servers: Sequence[Mapping[str, Any]] | None = None,
         open_mesh: OpenMesh = open_page_mesh,
     ) -> None:
         super().__init__(address, raft)
-        if isinstance(signaling, str) or not signaling:
-            raise ConfigError(f"signaling must be a list of at least one server's URL, got {signaling!r}")
+        _check(room, secret, signaling, ice_servers)
         options = _MeshOptions(room, secret, tuple(signaling), json.dumps(list(ice_servers or ())))
         self._end: _SharedMesh | None = _SharedMesh.of(raft, options, open_mesh)
         self._end.users += 1
@@ -85,6 +85,18 @@ class WebRTCNode(NodeInstance):
     def status(self) -> dict[str, Any]:
         """Return how this server's links stand, to all others: see `Mesh.status`; {} while they begin."""
         return {} if self._end is None or self._end.mesh is None else self._end.mesh.status()
+
+
+def _check(room: object, secret: object, signaling: object, ice_servers: object) -> None:
+    for what, text in (("room", room), ("secret", secret)):
+        if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ConfigError(f"{what} is text without lone surrogates, got a value of {type(text).__name__}")
+    if isinstance(signaling, str) or not isinstance(signaling, Iterable) or not signaling:
+        raise ConfigError(f"signaling must be a list of at least one server's URL, got {signaling!r:.80}")
+    if ice_servers is not None and (
+        not isinstance(ice_servers, Sequence) or not all(isinstance(one, Mapping) for one in ice_servers)
+    ):
+        raise ConfigError("ice_servers is a list of dicts, each with urls, as RTCPeerConnection takes them")
 
 
 @dataclass(frozen=True)

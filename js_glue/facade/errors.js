@@ -31,7 +31,10 @@ export class PatchConflictError extends WebraftError {
   path = null;
 }
 /** Two clusters with data of their own met; they never merge by themselves. */
-export class ClusterConflictError extends WebraftError {}
+export class ClusterConflictError extends WebraftError {
+  /** @type {string | null} The other cluster, for `yieldTo`. */
+  clusterId = null;
+}
 /** The store is missing, full, broken or lost; the message says which. */
 export class StorageError extends WebraftError {}
 /** Another runner of the same server took the store over; this one stops. */

@@ -360,6 +360,7 @@ def test_two_clusters_with_data_conflict_until_the_application_chooses():
         assert {server.cluster_id for server in left}.isdisjoint(server.cluster_id for server in right)
         kept = right[0].cluster_id
         assert f"yield_to({kept!r})" in str(left[0].errors[0])
+        assert left[0].errors[0].cluster_id == kept
         await left[1].yield_to(kept)
         leader = await leader_of([*left, *right], voters=4)
         assert leader.cluster_id == kept

@@ -187,6 +187,29 @@ def test_a_command_that_json_cannot_carry_is_refused(command):
     run(main())
 
 
+def test_a_command_that_no_message_could_carry_is_refused():
+    """It would be appended, and no other server could ever be sent it, nor what follows."""
+
+    async def main():
+        server = Server(Network(), "a", members=["a"])
+        with pytest.raises(BadArgumentError, match="16777219 characters as JSON, more than 16777216"):
+            await server.propose("x" * (16 * 1024 * 1024 + 1))
+        await server.propose("good")
+        assert server.commands == ["good"]
+
+    run(main())
+
+
+def test_a_storage_has_to_be_one():
+    """What a room takes, "indexeddb", is no storage."""
+
+    async def main():
+        with pytest.raises(ConfigError, match="not 'indexeddb'"):
+            RaftInterface("a", storage="indexeddb")
+
+    run(main())
+
+
 @pytest.mark.parametrize("command", [None, 0, "", [], {}, False, "x" * 3_000_000, {"ünï": "cödé \ud83d"}])
 def test_any_json_value_is_a_command(command):
     """Also falsy ones, large ones and odd text."""

@@ -65,7 +65,15 @@ class PatchConflictError(WebraftError):
 
 
 class ClusterConflictError(WebraftError):
-    """Two clusters with data of their own met; they never merge by themselves."""
+    """Two clusters with data of their own met; they never merge by themselves.
+
+    Fields:
+        cluster_id: The other cluster, which `yield_to` takes; None where yielding is not the remedy.
+    """
+
+    def __init__(self, message: str, cluster_id: str | None = None) -> None:
+        super().__init__(message)
+        self.cluster_id = cluster_id
 
 
 class StorageError(WebraftError):

@@ -24,7 +24,7 @@ from webraft_web.json_text import decode, encode
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ERROR_FIELDS: Final = {"leader_hint": "leaderHint", "op": "op", "path": "path"}
+ERROR_FIELDS: Final = {"cluster_id": "clusterId", "leader_hint": "leaderHint", "op": "op", "path": "path"}
 """What exceptions carry besides their message, and its name in JavaScript."""
 _PLAIN: Final = (str, int, float, bool, list, dict, type(None))
 

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     try:
         return asyncio.run(_export(options) if options.export else _take_part(options))
-    except (WebraftError, OSError) as error:
+    except (WebraftError, OSError, UnicodeError) as error:
         print(f"webraft_web.peer: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -98,7 +98,10 @@ async def _export(options: argparse.Namespace) -> int:
     """Print the document as it is kept, whether or not a process takes part with it just now."""
     room = options.room or read_link(options.link)[0]
     exported = json.loads(await Process(Path(options.store)).page.export_room(room))
-    print(json.dumps(exported["document"], indent=2, ensure_ascii=False))
+    text = json.dumps(exported["document"], indent=2, ensure_ascii=False)
+    if any("\ud800" <= character <= "\udfff" for character in text):  # which JSON knows and UTF-8 does not
+        text = json.dumps(exported["document"], indent=2)
+    print(text)
     for problem in exported["problems"]:
         print(f"webraft_web.peer: {problem}", file=sys.stderr)
     return 1 if exported["problems"] else 0

@@ -51,7 +51,8 @@ class Findings:
             return
         error = ClusterConflictError(
             f"the server at {address!r} belongs to cluster {cluster_id}, this one to {own}, "
-            f"and both hold data; to give this one's up, await yield_to({cluster_id!r})"
+            f"and both hold data; to give this one's up, await yield_to({cluster_id!r})",
+            cluster_id,
         )
         self._tell_once((own, cluster_id), error)
 

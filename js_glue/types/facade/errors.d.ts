@@ -46,6 +46,8 @@ export class PatchConflictError extends WebraftError {
 }
 /** Two clusters with data of their own met; they never merge by themselves. */
 export class ClusterConflictError extends WebraftError {
+    /** @type {string | null} The other cluster, for `yieldTo`. */
+    clusterId: string | null;
 }
 /** The store is missing, full, broken or lost; the message says which. */
 export class StorageError extends WebraftError {

@@ -184,6 +184,28 @@ def test_signaling_has_to_be_a_list_of_servers(signaling):
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"room": 5}, "room is text"),
+        ({"room": "\ud800"}, "room is text without lone surrogates"),
+        ({"secret": None}, "secret is text"),
+        ({"signaling": 5}, "list of at least one"),
+        ({"ice_servers": 5}, "list of dicts"),
+        ({"ice_servers": ["stun:x"]}, "list of dicts"),
+        ({"ice_servers": {"urls": "stun:x"}}, "list of dicts"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_at_once(wrong, says):
+    """Nobody would hear of it later."""
+
+    async def main():
+        with pytest.raises(ConfigError, match=says):
+            node_at(World(), A)("b", Server("a"), **wrong)
+
+    run(main())
+
+
 def test_outside_of_a_page_it_says_what_to_install(monkeypatch):
     """CPython has no WebRTC of its own."""
     monkeypatch.setitem(sys.modules, "webraft_web.transports.webrtc.native_connections", None)
