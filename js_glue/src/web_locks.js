@@ -10,7 +10,7 @@
  * @property {() => void} release Let go, or stop waiting; nothing is reported afterwards.
  */
 
-/** Whether there are locks here: insecure origins have none. */
+/** Whether there are locks here: insecure origins have none. Where there are, each may still be refused. */
 export function hasLocks() {
   return typeof navigator === "object" && "locks" in navigator;
 }
@@ -21,8 +21,8 @@ export function hasLocks() {
  * @param {string} name
  * @param {boolean} steal Take it at once from whoever holds it. A queued request of one's own
  *   stays in the queue: release that one first.
- * @param {(event: "held" | "lost") => void} onEvent "lost" comes after "held" when the lock was
- *   stolen, and instead of it when the browser refuses.
+ * @param {(event: "held" | "lost", refusal: string) => void} onEvent "lost" comes after "held" when the
+ *   lock was stolen, and instead of it when the browser refuses: then with what it answered.
  * @returns {LockRequest}
  */
 export function requestLock(name, steal, onEvent) {
@@ -32,18 +32,24 @@ export function requestLock(name, steal, onEvent) {
   let letGo = () => {};
 
   const hold = () => {
-    if (isOver) return undefined;
-    onEvent("held");
-    return new Promise((resolve) => (letGo = () => resolve(undefined)));
+    if (!isOver) onEvent("held", "");
+    // Whoever was told may have released it already.
+    return isOver ? undefined : new Promise((resolve) => (letGo = () => resolve(undefined)));
   };
   // A steal is granted at once and takes no signal.
   /** @type {LockOptions} */
   const options = steal ? { steal } : { signal: abort.signal };
-  navigator.locks.request(name, options, hold).catch(() => {
+  const lost = (/** @type {DOMException} */ error) => {
     if (isOver) return;
     isOver = true;
-    onEvent("lost");
-  });
+    onEvent("lost", error.name === "AbortError" ? "" : String(error));
+  };
+  try {
+    navigator.locks.request(name, options, hold).catch(lost);
+  } catch (error) {
+    // Where a page may keep nothing, `navigator.locks` itself may throw: that is a refusal, too.
+    Promise.reject(error).catch(lost);
+  }
 
   return {
     release: () => {
@@ -67,8 +73,6 @@ export function heldLocks(prefix, onNames) {
     const names = held.map((lock) => lock.name ?? "").filter((name) => name.startsWith(prefix));
     onNames(JSON.stringify([...new Set(names)].sort()));
   };
-  navigator.locks.query().then(
-    ({ held }) => report(held ?? []),
-    () => report([]),
-  );
+  const ask = async () => (await navigator.locks.query()).held ?? [];
+  ask().then(report, () => report([]));
 }

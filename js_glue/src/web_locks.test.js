@@ -51,7 +51,10 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 /** @type {string[]} */
 let log = [];
 /** @param {string} who */
-const note = (who) => (/** @type {string} */ event) => void log.push(`${who} ${event}`);
+const note =
+  (who) =>
+  (/** @type {string[]} */ ...told) =>
+    void log.push([who, ...told].filter(Boolean).join(" "));
 
 beforeEach(() => {
   log = [];
@@ -93,12 +96,31 @@ test("a request that was released is never granted", async () => {
   assert.deepEqual(log, ["one held"]);
 });
 
-test("a refusal counts as lost", async () => {
+test("a refusal is told with its reason, also when there is nothing to ask", async () => {
   const locks = /** @type {any} */ (navigator.locks);
   locks.request = () => Promise.reject(new DOMException("no", "SecurityError"));
   requestLock("l", false, note("one"));
   await settle();
-  assert.deepEqual(log, ["one lost"]);
+  const refuse = () => {
+    throw new DOMException("nor that", "SecurityError");
+  };
+  Object.defineProperty(navigator, "locks", { get: refuse });
+  assert.ok(hasLocks());
+  requestLock("l", true, note("two"));
+  heldLocks("l", note("held are"));
+  await settle();
+  assert.deepEqual(log, ["one lost SecurityError: no", "two lost SecurityError: nor that", "held are []"]);
+});
+
+test("a lock that is released as soon as it is held is let go", async () => {
+  const one = requestLock("l", false, (event) => {
+    note("one")(event);
+    one.release();
+  });
+  await settle();
+  requestLock("l", false, note("two"));
+  await settle();
+  assert.deepEqual(log, ["one held", "two held"]);
 });
 
 test("held locks are reported by prefix, and a refusal as none", async () => {

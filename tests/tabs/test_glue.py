@@ -24,7 +24,7 @@ SETUP = """
 
     def request_lock(name, **options):
         return platform.request_lock(
-            name, on_held=lambda: events.append("held"), on_lost=lambda: events.append("lost"), **options
+            name, on_held=lambda: events.append("held"), on_lost=lambda _: events.append("lost"), **options
         )
 
     async def until(count):

@@ -54,7 +54,7 @@ class BrowserPlatform:
         *,
         steal: bool = False,
         on_held: Callable[[], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[str], None],
     ) -> BrowserLockRequest:
         if not self.has_locks:
             raise ConfigError(

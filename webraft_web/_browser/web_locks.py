@@ -17,7 +17,7 @@ class BrowserLockRequest:
         *,
         steal: bool,
         on_held: Callable[[], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[str], None],
     ) -> None:
         self._on_held = on_held
         self._on_lost = on_lost
@@ -25,11 +25,11 @@ class BrowserLockRequest:
         self._proxy: Any = create_callback(self._happened)
         self._js_request = js_glue.requestLock(name, steal, self._proxy)
 
-    def _happened(self, event: str) -> None:
+    def _happened(self, event: str, refusal: str) -> None:
         if event == "held":
             self._on_held()
         else:
-            self._on_lost()
+            self._on_lost(refusal)
 
     def release(self) -> None:
         """Let the lock go, or give up waiting; no callback comes afterwards; idempotent."""

@@ -68,7 +68,7 @@ class ProcessPlatform:
         return _NoChannel()
 
     def request_lock(
-        self, name: str, *, steal: bool = False, on_held: Callable[[], None], on_lost: Callable[[], None]
+        self, name: str, *, steal: bool = False, on_held: Callable[[], None], on_lost: Callable[[str], None]
     ) -> _LockRequest:
         del steal, on_lost  # who holds a lock here hangs only together with everybody else
         return _LockRequest(self._locks.setdefault(name, deque()), self.clock, on_held)

@@ -97,14 +97,15 @@ class Connection:
         self.client = Client(self, platform.clock, platform.random_id())
         self._copy = LocalCopy(self.client, self._on_applied)
         self._mirror = Mirror(platform, options.room, self._copy, lambda: self._is_mirrored)
-        self._observer = Observer(platform.clock, self._copy, self._ask)
+        self._observer = Observer(platform.clock, self._copy, lambda runner, need: self._post(need, runner))
         self._tab_list = TabList(platform, self._scope, self.tab, self._on_tabs)
         self._election = Election(
             platform,
             self._scope,
             may_steal=options.is_durable,  # memory has no fence (rule 14)
             on_elected=self._on_elected,
-            on_deposed=self._on_deposed,
+            on_deposed=self._step_down,
+            on_refused=self._tell_all,
         )
         self._orders = Orders(options.room, self._copy, self._conditions, lambda: self._is_joined, self._give)
         self._standby = Standby(platform.clock)
@@ -264,6 +265,17 @@ class Connection:
     # -- running the server --------------------------------------------------------------
 
     def _on_elected(self) -> None:
+        try:
+            self._run()
+        except Exception as cause:  # noqa: BLE001 - whatever it is: the lock is not for those who do nothing
+            error = StorageError(
+                f"this tab cannot run the server of room {self.room!r} ({type(cause).__name__}: {cause}); "
+                "it leaves it to other tabs, and tries again. If none can, reload the page"
+            )
+            error.__cause__ = cause
+            self._on_failed(error)
+
+    def _run(self) -> None:
         self._runner = self._standby.runner_class()(
             self._platform,
             self._options,
@@ -310,22 +322,22 @@ class Connection:
         if isinstance(error, ClusterConflictError) and not self._copy.cluster:
             self._conditions.fail(error)  # who waits to join has nothing yet that could listen
 
-    def _on_failed(self, error: StorageError) -> None:
+    def _on_failed(self, error: WebraftError) -> None:
         if isinstance(error, FencedError):
             self._step_down(error)
-            return
-        if isinstance(error, RoomGoneError):
+        elif isinstance(error, RoomGoneError):
             self._be_forgotten()
-            return
-        self._end_tenure()
-        self._election.pause(RETRY_MS)
+        else:
+            self._end_tenure()
+            self._election.pause(RETRY_MS)
+            self._tell_all(error)
+
+    def _tell_all(self, error: WebraftError) -> None:
+        """Tell also those who wait, for what is not going to come."""
         self._conditions.fail(error)
         self.client.emit("error", error)
 
-    def _on_deposed(self) -> None:
-        self._step_down(None)
-
-    def _step_down(self, cause: StorageError | None) -> None:
+    def _step_down(self, cause: FencedError | None = None) -> None:
         """Observe from now on: another tab has taken over."""
         is_wanted = self._handover.is_offered
         has_served = self._end_tenure()
@@ -358,9 +370,6 @@ class Connection:
             self._handle(protocol.Envelope(self.tab, content))
         elif self._channel is not None:
             self._channel.post(protocol.encode(self.tab, content, recipient))
-
-    def _ask(self, runner: str, need: protocol.Need) -> None:
-        self._post(need, runner)
 
     def _on_text(self, text: str) -> None:
         if self._channel is None:

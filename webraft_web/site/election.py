@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from webraft_web.core.errors import ConfigError
 from webraft_web.site.platform import LockRequest, Platform
 
 SILENCE_MS: Final = 1000
@@ -29,6 +30,8 @@ LATE_MS: Final = 100
 """A stealer whose time came so much too late was not listening: signs of life may wait to be heard."""
 RETRY_MS: Final = 1000
 """How long to leave a lock alone that the browser refused."""
+REFUSALS: Final = 3
+"""So many in a row are told of: a page that is about to go may be refused a lock as well."""
 
 
 class Election:
@@ -40,6 +43,7 @@ class Election:
         may_steal: Whether a silent holder is stolen from: only with a store that has a fence.
         on_elected: The lock is held, and this tab should run the server.
         on_deposed: Another tab stole the lock; `start` queues again.
+        on_refused: Told why nobody here can run the server, every so often while the browser grants no lock.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Election:
         may_steal: bool,
         on_elected: Callable[[], None],
         on_deposed: Callable[[], None],
+        on_refused: Callable[[ConfigError], None],
     ) -> None:
         self._platform = platform
         self._lock_name = f"webraft:run:{name}"
@@ -57,6 +62,8 @@ class Election:
         self._may_steal = may_steal
         self._on_elected = on_elected
         self._on_deposed = on_deposed
+        self._on_refused = on_refused
+        self._refusals = 0
         self._is_held = False
         self._request: LockRequest | None = None
         self._steal_request: LockRequest | None = None
@@ -139,7 +146,7 @@ class Election:
         self._act_ms = self._platform.clock.now_ms() + LOOK_AGAIN_MS
         self._look_again.set(self._act_ms)
 
-    def _on_turn_lost(self) -> None:
+    def _on_turn_lost(self, _refusal: str) -> None:
         self._release_steal_lock()
         # Behind those who were quicker; and not at once, for the browser may just have refused.
         self._silence.set(self._platform.clock.now_ms() + LOOK_AGAIN_MS)
@@ -160,18 +167,23 @@ class Election:
 
     def _on_held(self) -> None:
         self._is_held = True
+        self._refusals = 0
         self._silence.set(None)
         self._on_elected()
         # Only now, after this tab has given a sign of life, may the next stealer have its turn.
         self._release_steal_lock()
 
-    def _on_lost(self) -> None:
+    def _on_lost(self, refusal: str) -> None:
         was_held = self._is_held
         self.stop()
         if was_held:
             self._on_deposed()
-        else:
-            self._retry.set(self._platform.clock.now_ms() + RETRY_MS)
+            return
+        self._retry.set(self._platform.clock.now_ms() + RETRY_MS)
+        self._refusals += bool(refusal)
+        if self._refusals == REFUSALS:
+            self._refusals = 0
+            self._on_refused(_no_locks(refusal))
 
     def _release_steal_lock(self) -> None:
         self._turn.set(None)
@@ -179,3 +191,11 @@ class Election:
         if self._steal_request is not None:
             self._steal_request.release()
             self._steal_request = None
+
+
+def _no_locks(refusal: str) -> ConfigError:
+    return ConfigError(
+        "the browser grants this page no Web Locks, without which tabs cannot agree on who runs a room's "
+        f"server; it says {refusal!r}. Allow this site to store data: its cookies and site data must not be "
+        "blocked, and a sandboxed frame needs allow-same-origin"
+    )

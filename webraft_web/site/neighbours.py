@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
-from webraft_web.core.errors import RemoteProtocolError, StorageError, WebraftError
+from webraft_web.core.errors import RemoteProtocolError, StorageError, TransportError, WebraftError
 from webraft_web.core.validation import MAX_NUMBER
 from webraft_web.json_text import decode
 
@@ -49,8 +49,11 @@ class Network(Protocol):
         """Say goodbye to everybody; idempotent."""
 
 
-OpenNetwork = Callable[[str, Callable[[Link], None], Callable[[WebraftError], None]], Network]
-"""Opens a network: with this page's claim, what to call with each link, and with what is wrong."""
+OpenNetwork = Callable[
+    [str, Callable[[Link], None], Callable[[WebraftError], None], Callable[[TransportError], None]], Network
+]
+"""Opens a network: with this page's claim, what to call with each link, with what is wrong, and once
+with why there will be no links at all."""
 
 
 class Claim(NamedTuple):
@@ -99,6 +102,7 @@ class Neighbours:
         on_lost: Called with an address whose link is gone.
         on_payload: Called with an address and what its server sent.
         on_error: Told what is wrong.
+        on_failed: Called once if nobody can be looked for, with the reason.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class Neighbours:
         on_lost: Callable[[str], None],
         on_payload: Callable[[str, Any], None],
         on_error: Callable[[WebraftError], None],
+        on_failed: Callable[[TransportError], None],
     ) -> None:
         self._own = own
         self._on_linked = on_linked
@@ -119,7 +124,7 @@ class Neighbours:
         self._links: dict[str, Link] = {}
         self._claims: dict[str, Claim] = {own.address: own}
         """The highest claim that was heard for each address."""
-        self._network = open_network(json.dumps(own), self._on_link, on_error)
+        self._network = open_network(json.dumps(own), self._on_link, on_error, on_failed)
 
     def write(self, address: str, payload: Any) -> None:
         """Send a payload, if there is a link."""

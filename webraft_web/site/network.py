@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from webraft_web.core.errors import ConfigError, WebraftError
+from webraft_web.core.errors import ConfigError, TransportError, WebraftError
 
 if TYPE_CHECKING:
     from webraft_web.site.neighbours import Link, Network, OpenNetwork  # which is the server's
@@ -93,9 +94,13 @@ def open_network(room: str, options: NetworkOptions, open_mesh: OpenMesh) -> Ope
     secret = _PUBLIC_SECRET if options.secret == PUBLIC else options.secret or ""
 
     def begin(
-        claim: str, on_link: Callable[[Link], None], on_error: Callable[[WebraftError], None]
+        claim: str,
+        on_link: Callable[[Link], None],
+        on_error: Callable[[WebraftError], None],
+        on_failed: Callable[[TransportError], None],
     ) -> Network:
-        opening = open_mesh(
+        begin_mesh = partial(
+            open_mesh,
             room,
             secret,
             signaling=options.signaling,
@@ -104,7 +109,7 @@ def open_network(room: str, options: NetworkOptions, open_mesh: OpenMesh) -> Ope
             on_link=on_link,
             on_error=on_error,
         )
-        return _Opening(opening, on_error)
+        return _Opening(begin_mesh, on_failed)
 
     return begin
 
@@ -112,18 +117,25 @@ def open_network(room: str, options: NetworkOptions, open_mesh: OpenMesh) -> Ope
 class _Opening:
     """A network whose keys take a moment to derive."""
 
-    def __init__(self, opening: Awaitable[Mesh], on_error: Callable[[WebraftError], None]) -> None:
+    def __init__(
+        self, begin_mesh: Callable[[], Awaitable[Mesh]], on_failed: Callable[[TransportError], None]
+    ) -> None:
         self._mesh: Mesh | None = None
         self._is_closed = False
-        self._on_error = on_error
-        self._task = asyncio.ensure_future(self._open(opening))
+        self._on_failed = on_failed
+        self._task = asyncio.ensure_future(self._open(begin_mesh))
 
-    async def _open(self, opening: Awaitable[Mesh]) -> None:
+    async def _open(self, begin_mesh: Callable[[], Awaitable[Mesh]]) -> None:
         try:
-            mesh = await opening
-        except WebraftError as error:
+            mesh = await begin_mesh()
+        except Exception as cause:  # noqa: BLE001 - a strategy is the page's own, and may raise anything
             if not self._is_closed:
-                self._on_error(error)
+                error = TransportError(
+                    "this browser cannot look for others that hold the room, because its end of the links "
+                    f"does not open ({type(cause).__name__}: {cause}); mend that, and join again"
+                )
+                error.__cause__ = cause
+                self._on_failed(error)
             return
         if self._is_closed:
             mesh.close()

@@ -72,7 +72,7 @@ class Platform(Protocol):
         *,
         steal: bool = False,
         on_held: Callable[[], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[str], None],
     ) -> LockRequest:
         """Ask for the lock `name`, which one page holds at a time, first come first served.
 
@@ -80,8 +80,8 @@ class Platform(Protocol):
             name: Locks belong to the origin.
             steal: Take it from whoever holds it, at once, past everybody waiting.
             on_held: Called once when the lock is held; never before this method returns.
-            on_lost: Called once when a held lock was stolen. Not after `release`.
-                Also instead of `on_held` when the browser refuses the request.
+            on_lost: Called once with "" when a held lock was stolen. Not after `release`.
+                Also instead of `on_held` when the browser refuses the request, with what it answered.
         """
 
     def query_locks(self, prefix: str, done: Callable[[list[str]], None]) -> None:

@@ -20,6 +20,7 @@ from webraft_web.core.errors import (
     OverloadedError,
     RemoteProtocolError,
     StorageError,
+    TransportError,
     WebraftError,
 )
 from webraft_web.core.message import TimeoutNow
@@ -67,7 +68,8 @@ class Runner:
         on_serving: Called once the server runs, and again after a recovery.
         on_change: Called after every batch of work.
         on_error: Told what is wrong while the tenure goes on.
-        on_failed: Called once if the tenure ended by itself; the store may be gone, or another tab's.
+        on_failed: Called once if the tenure ended by itself; the store may be gone, or another tab's, or
+            there is no room here, and no way to look for it.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Runner:
         on_serving: Callable[[], None],
         on_change: Callable[[], None],
         on_error: Callable[[WebraftError], None],
-        on_failed: Callable[[StorageError], None],
+        on_failed: Callable[[WebraftError], None],
     ) -> None:
         self._platform = platform
         self._options = options
@@ -254,7 +256,7 @@ class Runner:
         is_alone = raft.configuration.voters == (raft.server_id,)
         self._feeder.is_settled = not is_alone or raft.log.term_at(raft.commit_index) == raft.current_term
 
-    def _fail(self, error: StorageError) -> None:
+    def _fail(self, error: WebraftError) -> None:
         if not self._is_stopped:
             self.stop()
             self._on_failed(error)
@@ -279,11 +281,19 @@ class Runner:
                 on_lost=self._letters.lost,
                 on_payload=self._letters.got,
                 on_error=self._on_error,
+                on_failed=self._on_no_network,
             )
         was_looking = self._is_looking
         self._is_looking = server.identity.cluster_id is None
         if self._is_looking and not was_looking:
             self._look_timer.set(self._platform.clock.now_ms() + LOOK_MS)
+
+    def _on_no_network(self, error: TransportError) -> None:
+        """Go on without the others; but who cannot look for the room neither waits for it nor begins it."""
+        if self._is_looking:
+            self._fail(error)
+        else:
+            self._on_error(error)
 
     def _on_looked(self) -> None:
         """Begin the room if nobody has it; find fault with those who have it if they did not invite."""

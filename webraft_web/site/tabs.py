@@ -105,5 +105,5 @@ class TabList:
         self.look()
 
 
-def _nothing() -> None:
+def _nothing(_refusal: str = "") -> None:
     """Holding it is all that the lock is for."""

@@ -22,7 +22,7 @@ class SimulatedLock:
         owner: Owner,
         name: str,
         on_held: Callable[[], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[str], None],
     ) -> None:
         self.owner = owner
         self.name = name
@@ -39,24 +39,35 @@ class SimulatedLock:
         """Tell the page that it holds the lock."""
         self.owner.happen(self._unless_over, self._on_held, source="locks")
 
-    def tell_lost(self) -> None:
-        """Tell the page that its lock was stolen."""
-        self.owner.happen(self._unless_over, self._on_lost, source="locks")
+    def tell_lost(self, refusal: str = "") -> None:
+        """Tell the page that its lock was stolen, or that the browser refused it."""
+        self.owner.happen(self._unless_over, self._on_lost, refusal, source="locks")
 
-    def _unless_over(self, callback: Callable[[], None]) -> None:
+    def _unless_over(self, callback: Callable[..., None], *args: str) -> None:
         if not self.is_over:
-            callback()
+            callback(*args)
 
 
 class Locks:
-    """All locks of one origin."""
+    """All locks of one origin.
+
+    Attributes:
+        refusal: What the browser answers to every request, "" if it does not refuse them.
+        requests: How many there have been.
+    """
 
     def __init__(self) -> None:
+        self.refusal = ""
+        self.requests = 0
         self._held: list[SimulatedLock] = []
         self._queue: list[SimulatedLock] = []
 
     def request(self, lock: SimulatedLock, *, steal: bool) -> None:
         """Grant the lock now or later; with `steal`, now, at the cost of whoever holds it."""
+        self.requests += 1
+        if self.refusal:
+            lock.tell_lost(self.refusal)
+            return
         if steal:
             for other in [held for held in self._held if held.name == lock.name]:
                 self._held.remove(other)

@@ -245,7 +245,7 @@ class Tab:
         *,
         steal: bool = False,
         on_held: Callable[[], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[str], None],
     ) -> SimulatedLock:
         lock = SimulatedLock(self.browser.locks, self, name, on_held, on_lost)
         if self.acts():

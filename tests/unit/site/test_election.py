@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from webraft_web.site.election import LOOK_AGAIN_MS, SILENCE_MS, Election
+from webraft_web.site.election import LOOK_AGAIN_MS, REFUSALS, RETRY_MS, SILENCE_MS, Election
 from webraft_web.testing import run
 from webraft_web.testing.tabs import Browser
 
@@ -17,10 +17,16 @@ class Candidate:
         self.is_runner = False
         self.tenures = 0
         self.deposed = 0
+        self.refusals = []
         self.channel = tab.open_channel("beats", lambda _: self.election.heard())
         self.timer = tab.clock.timer(self.beat)
         self.election = Election(
-            tab, "room", may_steal=may_steal, on_elected=self.on_elected, on_deposed=self.on_deposed
+            tab,
+            "room",
+            may_steal=may_steal,
+            on_elected=self.on_elected,
+            on_deposed=self.on_deposed,
+            on_refused=self.refusals.append,
         )
         self.election.start()
 
@@ -161,23 +167,22 @@ def test_two_stealers_that_hang_one_after_the_other_hold_nobody_up():
 
 
 def test_a_browser_that_refuses_locks_is_asked_again_now_and_then():
-    """As in a document that is going away: neither given up nor hammered."""
+    """As in a document that is going away: neither given up nor hammered, and told of every few times."""
 
     async def scenario():
         browser = Browser()
         tabs = candidates(browser, 2)
         await asyncio.sleep(5)
-        asked = []
-
-        def refuse(lock, *, steal):
-            asked.append(lock)
-            lock.tell_lost()
-
-        grant, browser.locks.request = browser.locks.request, refuse
+        asked = browser.locks.requests
+        browser.locks.refusal = "InvalidStateError: not now"
         tabs[0].tab.hang()
         await asyncio.sleep(5)
-        assert len(asked) < 100
-        browser.locks.request = grant
+        assert browser.locks.requests - asked < 100
+        assert tabs[1].refusals == []  # it waits for the one that it asked for before
+        late = Candidate(browser.open_tab())
+        await asyncio.sleep((2 * REFUSALS - 1) * RETRY_MS / 1000 + 0.1)
+        assert [browser.locks.refusal in str(refusal) for refusal in late.refusals] == [True, True]
+        browser.locks.refusal = ""
         await asyncio.sleep(2)
         assert tabs[1].is_runner
 
