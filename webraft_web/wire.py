@@ -21,7 +21,7 @@ from webraft_web.core.ready import Feed
 from webraft_web.core.validation import seen
 from webraft_web.storage.base import Batch, Identity
 
-WIRE_VERSION: Final = 2
+WIRE_VERSION: Final = 3
 """Raised whenever a list changes its meaning; peers of another version are refused."""
 
 MAX_INTEGER: Final = validation.MAX_NUMBER

@@ -96,6 +96,7 @@ def try_greeting(choices: Choices) -> None:
         (
             greeting.seal_hello("cluster", _HELLO),
             greeting.seal(None, greeting.FOUND, ["a", "b"]),
+            greeting.seal("cluster", greeting.OVER, [*greeting.Over("i@a", 3, 7)]),
             greeting.seal("cluster", greeting.RAFT, [[]]),
         )
     )
@@ -106,6 +107,8 @@ def try_greeting(choices: Choices) -> None:
             hello = greeting.read_hello(envelope.body)
             greeting.check_sender(hello.server_id, choices.pick(("a", "b", "")))
             assert json.dumps(greeting.seal_hello(envelope.cluster_id, hello)) == json.dumps(value)
+        elif envelope.kind == greeting.OVER:
+            assert [*greeting.read_over(envelope.body)] == envelope.body
         elif envelope.kind != greeting.RAFT:
             greeting.read_ids(envelope.body, choices.pick((None, 1)))
     except RemoteProtocolError as error:

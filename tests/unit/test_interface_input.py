@@ -17,6 +17,7 @@ from webraft_web import (
     RemoteProtocolError,
     StorageError,
 )
+from webraft_web.server import greeting
 from webraft_web.testing import run
 
 deep = []
@@ -49,7 +50,9 @@ GARBAGE = [
     [1, "c", "accept", [None]],
     [1, "c", "found", []],
     [1, "c", "found", [{}]],
-    [1, "c", "over", [7]],
+    greeting.seal("c", greeting.OVER, [7, 1, 1]),
+    greeting.seal("c", greeting.OVER, ["i@b", 1]),
+    greeting.seal("c", greeting.OVER, ["i@b", 1, -1]),
     [1, None, "raft", []],
     [1, "c", "raft", [None]],
     [1, "c", "raft", [["Heartbeat"]]],
@@ -147,7 +150,8 @@ def test_what_comes_from_an_unknown_address_is_ignored():
         group = servers(Network(), *"ab")
         await leader_of(group, voters=2)
         heard = group[0].current_term
-        for payload in [*GARBAGE, [1, group[0].cluster_id, "over", [group[0]._server.server_id]]]:
+        over = greeting.Over(group[0]._server.server_id)
+        for payload in [*GARBAGE, greeting.seal(group[0].cluster_id, greeting.OVER, [*over])]:
             group[0].got_data("stranger", payload)
         await asyncio.sleep(1)
         assert group[0].current_term == heard

@@ -7,7 +7,7 @@ rolls it back by itself.
 
 from collections.abc import Sequence
 
-from webraft_web.core.entry import Configuration, Entry, EntryKind, Snapshot
+from webraft_web.core.entry import Configuration, Entry, EntryKind, ServerId, Snapshot
 from webraft_web.core.errors import BadArgumentError, RemoteProtocolError
 from webraft_web.core.validation import check_argument
 
@@ -139,6 +139,10 @@ class RaftLog:
                 break
             found = configuration
         return found
+
+    def servers_ever(self) -> set[ServerId]:
+        """Return who is in any configuration that the log still holds."""
+        return {server_id for _, configuration in self._configurations for server_id in configuration.servers}
 
     # Growing and shrinking
 

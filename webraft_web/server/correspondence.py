@@ -16,6 +16,7 @@ from webraft_web.clock import Clock
 from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import RemoteProtocolError, WebraftError
 from webraft_web.core.message import AppendEntries, Heartbeat, InstallSnapshot, Message, Propose
+from webraft_web.core.raft import Raft
 from webraft_web.core.role import Role
 from webraft_web.server import greeting
 from webraft_web.server.aspiring import Aspiring, Succession
@@ -121,7 +122,7 @@ class Correspondence:
         """End the link to `address`; if this leader removed it, with a word about that."""
         link = self.server.acquaintances.links.get(address)
         if is_removed and link is not None and link.hello is not None:
-            self._post(address, greeting.OVER, [link.hello.server_id])
+            self._tell_over(address, link.hello.server_id)
         self.server.acquaintances.left(address)
         self._close_link(address)
 
@@ -310,8 +311,8 @@ class Correspondence:
                     self.left(address)
                 elif not self._wishes:
                     self._succession.hand_over(self.server, sender, self._clock.now_ms())
-        elif greeting.read_ids(body, 1) == [self.server.server_id] and cluster_id == self._cluster_id:
-            self.server.start_afresh(may_found=False)
+        else:
+            self._got_over(cluster_id, greeting.read_over(body))
 
     def _got_messages(
         self, address: str, cluster_id: str | None, payload: list[Any], messages: list[Message]
@@ -332,9 +333,8 @@ class Correspondence:
             return
         if server.founding is not None:
             server.founding.sign_of_cluster(self._clock.now_ms())
-        if server.retired or server.is_dissolving:
-            self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
-        messages.extend(message for message in mine if message.sender not in server.retired)
+        self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
+        messages.extend(message for message in mine if not server.is_retired(message.sender))
 
     def _may_be_added_by(self, address: str, cluster_id: str, messages: list[Message]) -> bool:
         """Whether these messages, to a server without a cluster, come from a leader that may add it."""
@@ -384,6 +384,13 @@ class Correspondence:
             return
         if server.server_id in voters and cluster_id in map(cluster_named_after, voters):
             server.found(cluster_id, voters)
+
+    def _got_over(self, cluster_id: str | None, over: greeting.Over) -> None:
+        server = self.server
+        if over.server_id != server.server_id or cluster_id != self._cluster_id:
+            return
+        if server.raft is None or not _was_added_since(server.raft, over):
+            server.start_afresh(may_found=False)
 
     # What is said
 
@@ -438,10 +445,30 @@ class Correspondence:
         """Tell servers that do not know it yet that they were removed, or that their cluster has yielded."""
         server = self.server
         for sender in senders:
-            is_removed = cluster_id == self._cluster_id and sender in server.retired
+            is_removed = cluster_id == self._cluster_id and server.is_retired(sender)
             is_dissolved = cluster_id in server.identity.dissolved and cluster_id != self._cluster_id
-            if is_removed or is_dissolved:
-                self._post(address, greeting.OVER, [sender], cluster_id)
+            if is_removed:
+                self._tell_over(address, sender)
+            elif is_dissolved:
+                self._post(address, greeting.OVER, [*greeting.Over(sender)], cluster_id)
+
+    def _tell_over(self, address: str, server_id: ServerId) -> None:
+        """Tell a server that it was removed, by what is known here."""
+        raft = self.server.raft
+        if raft is not None:
+            over = greeting.Over(server_id, raft.current_term, raft.log.last_index)
+            self._post(address, greeting.OVER, [*over])
+
+
+def _was_added_since(raft: Raft, over: greeting.Over) -> bool:
+    """Whether this server became a member again after somebody wrote that it is none, long ago.
+
+    A later configuration alone does not say so: a leader that was deposed may have left one.
+    """
+    log = raft.log
+    index = log.configuration_index
+    term = log.term_at(index) or log.snapshot.last_term
+    return raft.server_id in log.configuration.servers and index > over.last_index and term >= over.term
 
 
 def _size(message: Message) -> int:

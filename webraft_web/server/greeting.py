@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from webraft_web.core.entry import ServerId, address_of
 from webraft_web.core.errors import RemoteProtocolError
-from webraft_web.core.validation import seen
+from webraft_web.core.validation import MAX_NUMBER, seen
 from webraft_web.wire import MAX_ID_LENGTH, MAX_SERVERS, WIRE_VERSION
 
 RAFT: Final = "raft"
@@ -26,7 +26,7 @@ ACCEPT: Final = "accept"
 FOUND: Final = "found"
 """Body: the founding voters' ids. The cluster exists."""
 OVER: Final = "over"
-"""Body: [server id]. That server was removed, or its cluster has yielded: it has to start afresh."""
+"""Body: see `Over`. That server was removed, or its cluster has yielded: it has to start afresh."""
 LEAVE: Final = "leave"
 """Body: [server id]. The sender asks the leader to remove it."""
 LEAD: Final = "lead"
@@ -67,6 +67,20 @@ class Hello(NamedTuple):
     is_leader: bool
     members: tuple[str, ...] | None
     wants_answer: bool
+
+
+class Over(NamedTuple):
+    """What a server is told that belongs to its cluster no more.
+
+    Fields:
+        server_id: That server.
+        term: The sender's term.
+        last_index: Where the sender's log ended: whoever was added again since is in a later configuration.
+    """
+
+    server_id: ServerId
+    term: int = MAX_NUMBER
+    last_index: int = MAX_NUMBER
 
 
 def seal(cluster_id: str | None, kind: str, body: list[Any]) -> list[Any]:
@@ -125,6 +139,20 @@ def read_ids(body: object, count: int | None = None) -> list[str]:
     if not 0 < len(body) <= MAX_SERVERS or (count is not None and len(body) != count):
         raise RemoteProtocolError(f"got {len(body)} ids, expected {count or f'1 to {MAX_SERVERS}'}")
     return body
+
+
+def read_over(body: list[Any]) -> Over:
+    """Return the body of an OVER, checked; RemoteProtocolError for anything else."""
+    if len(body) != len(Over._fields):
+        raise RemoteProtocolError(
+            f"a word that a server is over has {len(Over._fields)} parts, got {len(body)}"
+        )
+    server_id, *numbers = body
+    if not _is_id(server_id):
+        raise RemoteProtocolError("a word that a server is over must name it")
+    if not all(type(number) is int and 0 <= number <= MAX_NUMBER for number in numbers):
+        raise RemoteProtocolError("a word that a server is over gives term and index")
+    return Over(*body)
 
 
 def is_urgent(payload: Any) -> bool:

@@ -97,7 +97,7 @@ class Leading:
             self._yield_to(stronger, driver, (cluster_id, driver.raft.current_term))
             return
         change = wanted_change(
-            configuration, server.server_id, cluster_id, heard, self._unwanted, server.retired
+            configuration, server.server_id, cluster_id, heard, self._unwanted, server.retired()
         )
         forgotten = None if change is not None else most_forgotten(driver.raft)
         if forgotten is not None:
@@ -139,7 +139,7 @@ def wanted_change(
         cluster_id: Its cluster.
         heard: The links heard lately.
         unwanted: Addresses that the application told the leader to leave.
-        retired: Ids that were members once. An address may come back, an identity may not.
+        retired: Ids that were members once, and are none now. An address may come back, an identity may not.
     """
     members = {address_of(server_id): server_id for server_id in configuration.servers}
     own_address = address_of(own_id)

@@ -115,8 +115,7 @@ class Server:
         self.founding: Founding | None = None
         """Only while its log is empty."""
         self.acquaintances = Acquaintances()
-        self.retired: dict[ServerId, None] = {}
-        """Ids that were members of this cluster and are no more; they never will be again."""
+        self._removed: set[ServerId] = set()
         self.is_dissolving = False
         """This cluster has yielded; what is left to do is to let the others know."""
         self.is_ready = False
@@ -246,7 +245,7 @@ class Server:
         """Begin to live with what is durable."""
         self.identity = stored.identity
         was_dissolving, self.is_dissolving = self.is_dissolving, False
-        self.retired = {}
+        self._removed = set()
         now_ms = self._clock.now_ms()
         self.acquaintances.patience_ms = self._timeouts.heartbeat_timeout_ms()
         self.acquaintances.period_ms = self._timeouts.heartbeat_interval_ms()
@@ -404,12 +403,32 @@ class Server:
     # What was committed
 
     def configuration_applied(self, configuration: Configuration) -> None:
-        """Remember who was removed; if it was this server, begin anew."""
+        """Remember who was removed; if it was this server, begin anew.
+
+        Unless it is a member again by now: a leader that had forgotten the removal added a server that
+        had not heard of it, which has kept all that it promised.
+        """
         before, self._committed_configuration = self._committed_configuration, configuration
         gone = set(before.servers) - set(configuration.servers)
-        self.retired.update(dict.fromkeys(sorted(gone)))
-        if self.server_id in gone:
+        self._removed |= gone
+        if self.server_id in gone and self.is_retired(self.server_id):
             self.start_afresh(may_found=False)
+
+    def is_retired(self, server_id: ServerId) -> bool:
+        """Tell whether that was a member of this cluster, as far as was applied here, and is none now."""
+        return server_id in self._removed and server_id not in self._in_force
+
+    def retired(self) -> set[ServerId]:
+        """Return who is known to have been a member and is none now: nobody adds an id a second time.
+
+        What is to be applied yet counts as well, for a handler may take its time.
+        """
+        ever = self._removed if self.raft is None else self._removed | self.raft.log.servers_ever()
+        return ever.difference(self._in_force)
+
+    @property
+    def _in_force(self) -> tuple[ServerId, ...]:
+        return () if self.raft is None else self.raft.configuration.servers
 
     def yield_applied(self, entry: Entry) -> None:
         """Dissolve this cluster, unless a command came before: then everybody goes on."""

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.unit.in_process import Network, Server, leader_of, servers, until
 from webraft_web import NodeInstance, RaftInterface
 from webraft_web.core.entry import Configuration, EntryKind
@@ -136,6 +138,59 @@ async def lone_leader():
     server.join("b")
     await until(lambda: server.is_leader)
     return server, server._server.server_id
+
+
+@pytest.mark.parametrize(
+    ("terms_later", "index", "is_over"),
+    [(0, 0, False), (-1, 0, False), (1, 0, True), (0, 1, True), (0, 99, True)],
+)
+def test_a_word_that_one_is_over_counts_unless_one_was_added_since(terms_later, index, is_over):
+    """It may have been long under way; but a leader that was deposed may have left a later configuration."""
+
+    async def main():
+        server, own_id = await lone_leader()
+        over = greeting.Over(own_id, server.current_term + terms_later - 1, index)
+        assert server._server.raft.log.term_at(1) == server.current_term - 1, (
+            "the founding is of the term before"
+        )
+        server.got_data("b", greeting.seal(server.cluster_id, greeting.OVER, [*over]))
+        await asyncio.sleep(0.05)
+        assert (server._server.server_id != own_id) == is_over
+
+    run(main())
+
+
+def test_who_applies_its_removal_late_and_is_a_member_again_stays():
+    """The leader had forgotten that it removed this server, which has kept all that it promised."""
+
+    async def main():
+        server, own_id = await lone_leader()
+        server._server.configuration_applied(Configuration(("ib@b",)))
+        assert not server._server.is_retired(own_id)
+        await asyncio.sleep(0.05)
+        assert (server._server.server_id, server.is_leader) == (own_id, True)
+
+    run(main())
+
+
+def test_whoever_was_removed_is_not_added_again_by_a_leader_that_has_yet_to_apply_that():
+    """An application's handler may take its time, and an id never comes back."""
+
+    async def main():
+        group = servers(Network(), "a", "b")
+        leader = await leader_of(group, voters=2)
+        (other,) = (server for server in group if server is not leader)
+        other_id = other._server.server_id
+        leader.listen("apply", lambda _entry, _index, done: None)  # which never comes to an end
+        waiting = asyncio.ensure_future(leader.propose("held up"))
+        await until(lambda: other.commands == ["held up"])
+        leader.leave(other.address)
+        await until(lambda: len(leader.members) == 1)
+        assert not leader._server.is_retired(other_id), "it is not applied yet"
+        assert leader._server.retired() == {other_id}
+        waiting.cancel()
+
+    run(main())
 
 
 def test_messages_of_another_cluster_are_not_heard():
