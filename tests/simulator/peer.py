@@ -169,19 +169,19 @@ class PeerHost(Host):
     def _refresh(self, done: Callable[..., None]) -> None:
         """Take over what another application has: any of the same cluster."""
         cluster_id = self.server.identity.cluster_id or ""
+        own = self.shelf  # of this cluster, whichever is the present one when the answer comes
         others = [
             shelf
             for peer in self.cluster.peers
             if (shelf := peer.shelves.get(cluster_id)) is not None and peer.host is not None
         ]
-        newest = max(others, key=lambda shelf: shelf.index, default=self.shelf)
+        newest = max(others, key=lambda shelf: shelf.index, default=own)
         self.world.counts["refreshes"] += 1
 
         def answer() -> None:
-            shelf = self.shelf
-            if newest.index > shelf.index:
-                shelf.term, shelf.index, shelf.texts = newest.term, newest.index, newest.texts
-            done(shelf.term, shelf.index)
+            if newest.index > own.index:
+                own.term, own.index, own.texts = newest.term, newest.index, newest.texts
+            done(own.term, own.index)
 
         self.at(self.world.chance.choice([0, 1, self.cluster.scale_ms]), answer)
 

@@ -1,7 +1,9 @@
 """Linearizable reads (§6.4): rounds that tell how far this replica must have applied.
 
 A read may join only a round that begins after it arrived, so those that come
-while one is under way share the next one.
+while one is under way share the next one. If no answer comes a further round
+begins for all; an answer to an earlier one, however late, still serves those
+that had joined it by then.
 """
 
 from __future__ import annotations
@@ -38,14 +40,14 @@ class Reads:
     """One client's reads.
 
     Invariant: each waiter is in one place: `_joining` the next round, `_asked`
-    in the present one, or `_confirmed` until its index is applied.
+    with the number of the first that it joined, or `_confirmed` until its index is applied.
     """
 
     def __init__(self, replica: Reader, clock: Clock) -> None:
         self._replica = replica
         self._clock = clock
         self._joining: list[Waiter[None]] = []
-        self._asked: list[Waiter[None]] = []
+        self._asked: dict[Waiter[None], int] = {}
         self._confirmed: list[tuple[int, Waiter[None]]] = []
         self._round = 0
         self._errors = 0
@@ -64,9 +66,9 @@ class Reads:
 
     def drop(self, waiter: Waiter[None]) -> None:
         """Forget a read, settled or given up."""
-        for waiters in (self._joining, self._asked):
-            if waiter in waiters:
-                waiters.remove(waiter)
+        if waiter in self._joining:
+            self._joining.remove(waiter)
+        self._asked.pop(waiter, None)
         self._confirmed = [entry for entry in self._confirmed if entry[1] is not waiter]
 
     def applied(self, index: int) -> None:
@@ -79,47 +81,48 @@ class Reads:
                 waiter.settle(None)
 
     def reset(self) -> None:
-        """Begin anew at index 0: what was confirmed was another cluster's."""
+        """Begin anew at index 0: all that was asked and confirmed was another cluster's."""
         self._applied_index = 0
-        self._joining += [waiter for _, waiter in self._confirmed]
+        self._joining = [*[waiter for _, waiter in self._confirmed], *self._asked, *self._joining]
         self._confirmed = []
+        self._asked = {}
         self.ask_again()
 
     def ask_again(self) -> None:
-        """Ask anew for a round: whoever was to answer may be gone."""
-        self._joining = self._asked + self._joining
-        self._asked = []
-        self._ask()
+        """Begin a round for all that wait: whoever was to answer the earlier ones may be gone."""
+        self._round += 1
+        self._asked.update((waiter, self._round) for waiter in self._joining)
+        self._joining = []
+        if self._asked:
+            self._timers.set(_Timer.ASK_AGAIN, self._clock.now_ms() + ASK_AGAIN_MS)
+            self._replica.read(partial(self._on_answer, self._round))
 
     def close(self) -> None:
         """Ask nothing more."""
         self._joining = []
-        self._asked = []
+        self._asked = {}
         self._confirmed = []
         self._timers.close()
 
     def _ask(self) -> None:
+        """Begin a round for those that join it, unless one is under way."""
         self._is_asking_soon = False
-        if self._asked or not self._joining:
-            return
-        self._asked, self._joining = self._joining, []
-        self._round += 1
-        self._timers.set(_Timer.ASK_AGAIN, self._clock.now_ms() + ASK_AGAIN_MS)
-        self._replica.read(partial(self._on_answer, self._round))
+        if self._joining and not self._asked:
+            self.ask_again()
 
     def _on_answer(self, number: int, answer: int | WebraftError) -> None:
-        if number != self._round:
-            return  # a round that was given up
-        asked, self._asked = self._asked, []
         if isinstance(answer, WebraftError):
-            self._joining = asked + self._joining
-            delay_ms = min(RETRY_MS << min(self._errors, 8), MAX_RETRY_MS)
-            self._errors += 1
-            self._timers.set(_Timer.ASK_AGAIN, self._clock.now_ms() + delay_ms)
+            if number == self._round:  # else a newer one is still to be answered
+                delay_ms = min(RETRY_MS << min(self._errors, 8), MAX_RETRY_MS)
+                self._errors += 1
+                self._timers.set(_Timer.ASK_AGAIN, self._clock.now_ms() + delay_ms)
             return
         self._errors = 0
-        self._timers.drop(_Timer.ASK_AGAIN)
-        self._confirmed += [(answer, waiter) for waiter in asked]
+        for waiter in [waiter for waiter, joined in self._asked.items() if joined <= number]:
+            del self._asked[waiter]
+            self._confirmed.append((answer, waiter))
+        if not self._asked:
+            self._timers.drop(_Timer.ASK_AGAIN)
         self.applied(self._applied_index)
         self._ask()
 

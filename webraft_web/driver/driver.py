@@ -97,7 +97,7 @@ class Driver:
 
     @property
     def message_timeout_ms(self) -> int:
-        """How long proposals and reads wait for a leader, and for its answer."""
+        """How long proposals and reads wait for a leader, and proposals for its answer."""
         return self._proposals.message_timeout_ms
 
     @message_timeout_ms.setter
@@ -137,7 +137,8 @@ class Driver:
     def read(self, done: Callable[[int | WebraftError], None]) -> None:
         """Call `done` with a linearizable read index (§6.4) once that is applied here.
 
-        NotLeaderError if no leader confirmed one within `message_timeout_ms`.
+        It is asked for as long as a leader is known, however late the answers come;
+        NotLeaderError after `message_timeout_ms` in which none was.
         """
         self._refuse_if_stopped()
         self._reads.add(done, self._clock.now_ms())

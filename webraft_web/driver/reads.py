@@ -1,15 +1,18 @@
 """Linearizable reads on their way: a read index from the leader (§6.4), then applied here.
 
 Its own file because reads, unlike proposals, may be asked for again: they
-change nothing.
+change nothing. Questions are numbered, and an answer to one is good for every
+read that came before it was asked, however late it arrives and however often
+was asked since: its round began after all of those came. So asking again loses
+nothing where answers take long, and one question does for all that wait.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
-from webraft_web.core.entry import address_of
 from webraft_web.core.errors import NotLeaderError, WebraftError
 from webraft_web.core.raft import Raft
 from webraft_web.core.ready import ReadState
@@ -18,25 +21,21 @@ from webraft_web.driver.proposals import RETRY_MS, random_request_id
 ReadDone = Callable[[int | WebraftError], None]
 
 UNANSWERED_MS: Final = 500
-"""After this a read index is asked for again: the question or its answer was lost."""
+"""After this it is asked again: the question or its answer may be lost. More seldom than heartbeats."""
 
 
-class _Read:
-    __slots__ = ("deadline_ms", "done")
+class _Read(NamedTuple):
+    """One that was not asked for yet."""
 
-    def __init__(self, done: ReadDone, deadline_ms: int) -> None:
-        self.done = done
-        self.deadline_ms = deadline_ms
+    done: ReadDone
+    deadline_ms: int
 
 
-class _Question:
-    """Reads that share one read index; all arrived before it was asked for."""
+class _Asked(NamedTuple):
+    """Reads that came before question `context` was asked, and after the one before it."""
 
-    __slots__ = ("asked_ms", "reads")
-
-    def __init__(self, reads: list[_Read], asked_ms: int) -> None:
-        self.reads = reads
-        self.asked_ms = asked_ms
+    context: int
+    reads: list[ReadDone]
 
 
 class Reads:
@@ -46,38 +45,51 @@ class Reads:
         self.message_timeout_ms = 3000
         self._raft = raft
         self._waiting: list[_Read] = []
-        self._asked: dict[int, _Question] = {}
-        self._confirmed: list[tuple[int, list[_Read]]] = []
+        self._asked: deque[_Asked] = deque()
+        self._confirmed: list[tuple[int, list[ReadDone]]] = []
         self._context = random_request_id()
+        """Of the newest question."""
+        self._asked_ms = 0
+        """When that was asked."""
+        self._again_ms = 0
+        """When to ask for the same reads again."""
         self._retry_ms = 0
+        """No question before this."""
 
     def add(self, done: ReadDone, now_ms: int) -> None:
         """Let a read wait for the next `submit`."""
         self._waiting.append(_Read(done, now_ms + self.message_timeout_ms))
 
     def submit(self, now_ms: int) -> None:
-        """Ask for one read index on behalf of all that wait."""
-        if not self._waiting or self._raft.leader_id is None or now_ms < self._retry_ms:
+        """Ask for one read index on behalf of all that wait, if some are new or no answer came for long."""
+        ask_ms = self._ask_ms
+        if ask_ms is None or now_ms < ask_ms:
             return
         self._context += 1
-        try:
-            self._raft.read_index(self._context)
-        except NotLeaderError:
-            self._retry_ms = now_ms + RETRY_MS
-            return
-        self._asked[self._context] = _Question(self._waiting, now_ms)
-        self._waiting = []
+        self._raft.read_index(self._context)
+        self._asked_ms = now_ms
+        self._again_ms = now_ms + UNANSWERED_MS
+        if self._waiting:
+            self._asked.append(_Asked(self._context, [read.done for read in self._waiting]))
+            self._waiting = []
+
+    @property
+    def _ask_ms(self) -> int | None:
+        """When the next question is due, None for not by time alone."""
+        if self._raft.leader_id is None:
+            return None
+        if self._waiting:
+            return self._retry_ms
+        return self._again_ms if self._asked else None
 
     def answered(self, state: ReadState, applied_index: int, now_ms: int) -> None:
-        """Take a read index: its reads are served once it is applied; ask again if it was refused."""
-        question = self._asked.pop(state.context, None)
-        if question is None:
-            return
+        """Take a read index: the reads it is good for are served once it is applied; ask again if refused."""
         if state.index == 0:
-            self._waiting = question.reads + self._waiting
-            self._retry_ms = now_ms + RETRY_MS
+            if state.context == self._context:  # else a newer question is still to be answered
+                self._retry_ms = self._again_ms = now_ms + RETRY_MS
             return
-        self._confirmed.append((state.index, question.reads))
+        while self._asked and self._asked[0].context <= state.context:
+            self._confirmed.append((state.index, self._asked.popleft().reads))
         self.applied(applied_index)
 
     def applied(self, applied_index: int) -> None:
@@ -87,41 +99,43 @@ class Reads:
             return
         self._confirmed = [item for item in self._confirmed if item[0] > applied_index]
         for index, reads in ripe:
-            for read in reads:
-                read.done(index)
+            for done in reads:
+                done(index)
 
     def watch(self, now_ms: int) -> None:
-        """Ask again for what nobody answered, and give up on what waited too long."""
-        for context, question in list(self._asked.items()):
-            if now_ms - question.asked_ms >= UNANSWERED_MS:
-                del self._asked[context]
-                self._waiting = question.reads + self._waiting
-        expired = [read for read in self._waiting if read.deadline_ms <= now_ms]
-        if not expired:
+        """Give up on reads for which nobody could be asked for long."""
+        if self._raft.leader_id is not None:
             return
+        expired = [read.done for read in self._waiting if read.deadline_ms <= now_ms]
         self._waiting = [read for read in self._waiting if read.deadline_ms > now_ms]
-        hint = None if self._raft.leader_id is None else address_of(self._raft.leader_id)
-        for read in expired:
+        if now_ms >= self._asked_ms + self.message_timeout_ms:
+            expired = [*self._take_asked(), *expired]
+        for done in expired:
             message = (
-                f"no leader confirmed a read within {self.message_timeout_ms} ms; a majority may be missing"
+                f"no leader to ask for a read was known for {self.message_timeout_ms} ms; "
+                "a majority may be missing"
             )
-            read.done(NotLeaderError(message, hint))
+            done(NotLeaderError(message))
 
     @property
     def deadline_ms(self) -> int | None:
         """When `submit` or `watch` will next have something to do, None for not by time alone."""
-        deadlines = [question.asked_ms + UNANSWERED_MS for question in self._asked.values()]
-        if self._waiting:
-            deadlines.append(min(read.deadline_ms for read in self._waiting))
-            if self._raft.leader_id is not None:
-                deadlines.append(self._retry_ms)
+        if self._raft.leader_id is not None:
+            return self._ask_ms
+        deadlines = [read.deadline_ms for read in self._waiting]
+        if self._asked:
+            deadlines.append(self._asked_ms + self.message_timeout_ms)
         return min(deadlines, default=None)
 
     def fail(self, error: WebraftError) -> None:
         """Refuse everything: this server is over."""
-        questions, confirmed = self._asked.values(), self._confirmed
-        reads = [*self._waiting, *(read for question in questions for read in question.reads)]
-        reads.extend(read for _, group in confirmed for read in group)
-        self._waiting, self._asked, self._confirmed = [], {}, []
-        for read in reads:
-            read.done(error)
+        reads = [done for _, group in self._confirmed for done in group]
+        reads += [*self._take_asked(), *[read.done for read in self._waiting]]
+        self._waiting, self._confirmed = [], []
+        for done in reads:
+            done(error)
+
+    def _take_asked(self) -> list[ReadDone]:
+        reads = [done for asked in self._asked for done in asked.reads]
+        self._asked.clear()
+        return reads

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 RETRY_MS: Final = 1000
 """How long a tab whose store failed leaves the lock to others."""
+REMEMBERED_READS: Final = 64
+"""Questions to the runner whose answers may still come: it is asked again and again while nobody leads."""
 
 _logger = logging.getLogger(__name__)
 
@@ -136,6 +138,7 @@ class Connection:
         elif self._observer.runner:
             self._last_read += 1
             self._reads[self._last_read] = done
+            self._reads.pop(self._last_read - REMEMBERED_READS, None)
             self._post(protocol.ReadRequest(self._last_read), self._observer.runner)
 
     def status(self) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""How long the server of a room waits: its peers are pages, which are busy, hidden or far away."""
+"""How long the server of a room waits: its peers are pages, which are busy, hidden or far away.
+
+How far away they may be is decided here alone, and for elections alone: a candidate has to hear
+its voters within one wait, a new leader within one lease. So nobody is elected any more where a
+round trip takes a second or more. While somebody leads all else works there, as slowly.
+"""
 
 from __future__ import annotations
 

@@ -170,8 +170,59 @@ def test_what_is_settled_leaves_nothing_here_or_in_the_session():
     in_room(test)
 
 
-def test_the_answer_to_a_round_that_was_given_up_serves_nobody():
-    """It may come from before the reads that wait now."""
+def test_an_answer_that_comes_after_asking_again_serves_who_asked_before_and_nobody_else():
+    """Its round began after those reads came; it may have begun before the others did."""
+
+    async def test(room, doc):
+        asked = []
+        doc.tab.read = asked.append
+        earlier = asyncio.create_task(doc.read())
+        await sleep_ms(1)
+        later = asyncio.create_task(doc.read())
+        await sleep_ms(1)
+        doc.tab.client.resubmit()
+        asked[0](1)
+        await sleep_ms(1)
+        assert earlier.done()
+        assert not later.done()
+        asked[1](1)
+        assert await later == {}
+
+    in_room(test)
+
+
+@pytest.mark.parametrize("delay_ms", [3_000, 30_000])
+def test_a_read_is_served_by_an_answer_that_takes_longer_than_it_waits_to_ask_again(delay_ms):
+    """However far away the leader is, asking again does not begin all anew."""
+
+    async def test(room, doc):
+        room.delay_ms = delay_ms
+        assert await asyncio.wait_for(doc.read(), 200) == {}
+
+    in_room(test)
+
+
+def test_an_answer_from_before_the_cluster_changed_serves_nobody():
+    """It tells an index of another log."""
+
+    async def test(room, doc):
+        asked = []
+        doc.tab.read = asked.append
+        reading = asyncio.create_task(doc.read())
+        await sleep_ms(1)
+        doc.tab.client.reset()
+        assert len(asked) == 2
+        asked[0](0)
+        await sleep_ms(1)
+        assert not reading.done()
+        asked[1](0)
+        await reading
+
+    in_room(test)
+
+
+def test_an_error_does_not_hold_up_a_newer_round():
+    """Only what was asked last is worth another try; a round that fails early leaves the others be."""
 
     async def test(room, doc):
         asked = []
@@ -179,10 +230,13 @@ def test_the_answer_to_a_round_that_was_given_up_serves_nobody():
         reading = asyncio.create_task(doc.read())
         await sleep_ms(1)
         doc.tab.client.resubmit()
-        asked[0](1)
-        await sleep_ms(1)
-        assert not reading.done()
-        asked[1](1)
+        asked[0](NotLeaderError())
+        await sleep_ms(100)
+        assert len(asked) == 2
+        asked[1](NotLeaderError())
+        await sleep_ms(100)
+        assert len(asked) == 3
+        asked[2](1)
         assert await reading == {}
 
     in_room(test)

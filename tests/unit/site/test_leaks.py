@@ -173,3 +173,22 @@ def test_nothing_is_left_of_closed_servers():
         assert await use(30) - first == {}
 
     run(scenario())
+
+
+def test_a_read_that_is_asked_in_vain_for_hours_keeps_no_more_and_more():
+    """A tab whose words are lost asks its runner again and again; one answer will do."""
+
+    async def scenario():
+        browser = Browser()
+        await browser.open_tab().join_room("room")
+        doc = await browser.open_tab().join_room("room")
+        browser.loses = lambda _tab, text: '"read"' in text[:60]
+        reading = asyncio.create_task(doc.read())
+        await asyncio.sleep(1000)
+        before = holdings()
+        await asyncio.sleep(3600)
+        assert not (holdings() - before)["partial"]
+        browser.loses = lambda _tab, _text: False
+        await reading
+
+    run(scenario())
