@@ -44,7 +44,7 @@ _TEXTS: Final = (
     protocol.Hello("cluster", 4),
     protocol.Bye(),
     protocol.Need("", 0),
-    protocol.Commands(EntryKind.COMMAND, ["x"]),
+    protocol.Commands("cluster", EntryKind.COMMAND, ["x"]),
     protocol.ReadRequest(7),
     protocol.Visible(),
     protocol.Order("recover", "cluster"),
@@ -57,7 +57,7 @@ _TEXTS: Final = (
     ),
     protocol.Entries(1, "cluster", _FEED),
     protocol.Document(1, "cluster", _SNAPSHOT),
-    protocol.ReadAnswer(1, 7, 3),
+    protocol.ReadAnswer(1, "cluster", 7, 3),
     protocol.Refused(1, False, ["x"]),
 )
 _HELLO: Final = greeting.Hello("i@a", True, True, False, False, ("a", "b"), True)

@@ -105,6 +105,9 @@ class Client:
         self._machine = DocumentMachine()
         self._applied_index = 0
         self._changes = 0
+        self._resets = 0
+        self._complete_since = 0
+        """The number of resets after which a read confirmed that the document is no mere beginning."""
         self._outbox = Outbox(replica, clock, session_id, self._machine)
         self._reads = Reads(replica, clock)
         self._updates: deque[Waiter[None]] = deque()
@@ -188,6 +191,7 @@ class Client:
         if snapshot.data is None:
             raise RemoteProtocolError("a snapshot without data came, a document's has it")
         self._adopt(DocumentMachine.from_snapshot(snapshot.data), snapshot.last_index)
+        _settle(self._outbox.after_restore(self._machine))
         for handle in self._handles:
             handle.applied(snapshot.last_index)
         self._reads.applied(self._applied_index)
@@ -195,16 +199,19 @@ class Client:
     def reset(self) -> None:
         """Begin anew with an empty document at index 0: the room's cluster is another one now.
 
-        What was sent to the former cluster is unknown; what was not is sent to the new one.
+        What was sent to the former cluster is unknown; patches that were not are sent to the new one,
+        and updates are made for its document, once that is here.
         """
+        self._resets += 1
         self._adopt(DocumentMachine(), 0)
+        settled = self._outbox.after_reset(self._machine)
         self._reads.reset()
+        _settle(settled)
 
     def _adopt(self, machine: DocumentMachine, index: int) -> None:
         self._machine = machine
         self._applied_index = index
         self._changes += 1
-        _settle(self._outbox.after_restore(machine))
 
     def take_snapshot(self) -> str:
         """Return the state after `applied_index` as text."""
@@ -289,7 +296,8 @@ class Client:
     ) -> Json:
         while True:
             self._check_alive()
-            base = self._machine.version
+            await self._completed(handle, deadline_ms)
+            base, changes = self._machine.version, self._changes
             text = _call_for_text(function, self.copy_document())
             state = decode(text)
             operations = difference(self._machine.document, state)
@@ -303,8 +311,15 @@ class Client:
             else:
                 # Nothing to write. It still has to be the newest state that stays as it is.
                 await self.read(handle, deadline_ms)
-                if self._machine.version == base:
+                if self._changes == changes:
                     return state
+
+    async def _completed(self, handle: Handle, deadline_ms: float | None) -> None:
+        """Return once the document is all of its cluster's, which it was when the room was joined."""
+        while self._complete_since != self._resets:
+            resets = self._resets
+            await self.read(handle, deadline_ms)
+            self._complete_since = resets
 
     async def read(self, handle: Handle, deadline_ms: float | None) -> None:
         """Return once this replica holds every write acknowledged anywhere before the call."""

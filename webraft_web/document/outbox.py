@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Final, Protocol
 
 from webraft_web.clock import Clock
-from webraft_web.core.entry import EntryKind
+from webraft_web.core.entry import Committed, EntryKind
 from webraft_web.core.errors import OverloadedError, WebraftError
 from webraft_web.document.commands import open_command, session_command
 from webraft_web.document.machine import DocumentMachine, Result
@@ -38,6 +38,9 @@ RETRY_MS: Final = 50
 """When to send again what was refused; doubles up to `MAX_RETRY_MS`."""
 
 MAX_RETRY_MS: Final = 1_000
+
+SUPERSEDED: Final = Outcome(Committed(0, 0), "superseded by the document of another cluster")
+"""What an update comes to that was made for a document which has been given up."""
 
 
 class Submitter(Protocol):
@@ -187,6 +190,20 @@ class Outbox:
             self.drop(call)
         self.after_entry()
         return settled
+
+    def after_reset(self, machine: DocumentMachine) -> list[tuple[Call, Outcome | None]]:
+        """Look at the empty state that another cluster's entries will be applied to.
+
+        Updates that were not sent are superseded: a version means something within one cluster alone.
+
+        Returns:
+            The calls that it settles, as `after_restore` does.
+        """
+        settled = self.after_restore(machine)
+        updates = [call for call in self._pending.values() if call.is_update]
+        for call in updates:
+            self.drop(call)
+        return settled + [(call, SUPERSEDED) for call in updates]
 
     def resubmit(self) -> None:
         """Send everything unsettled again: whoever was to append it may be gone."""

@@ -124,10 +124,11 @@ class Connection:
 
     def submit(self, commands: Sequence[str], kind: EntryKind) -> None:
         """Have the room's server append `commands`; refused at once while there is none."""
+        content = protocol.Commands(self._copy.cluster, kind, list(commands))
         if self._runner is not None:
-            self._runner.propose(commands, kind, self.tab)
+            self._runner.propose(content, self.tab)
         elif self._observer.runner:
-            self._post(protocol.Commands(kind, list(commands)), self._observer.runner)
+            self._post(content, self._observer.runner)
         else:
             self.client.refused(commands, self._no_server())
 
@@ -403,7 +404,7 @@ class Connection:
 
     def _handle_as_runner(self, runner: Runner, sender: str, content: protocol.Text) -> None:
         if isinstance(content, protocol.Commands):
-            runner.propose(content.commands, content.kind, sender)
+            runner.propose(content, sender)
             runner.flush()
         elif isinstance(content, protocol.ReadRequest):
             runner.answer_read(content.request_id, sender)
@@ -443,7 +444,8 @@ class Connection:
                 self._election.take()
         elif isinstance(content, protocol.ReadAnswer):
             done = self._reads.pop(content.request_id, None)
-            if done is not None:
+            # An index of another cluster says nothing about this copy: it is asked for again, later.
+            if done is not None and content.cluster == self._copy.cluster:
                 done(content.read_index)
 
     def _on_beat(self, sender: str, beat: protocol.Beat) -> None:

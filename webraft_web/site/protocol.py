@@ -20,7 +20,7 @@ from webraft_web.core.entry import EntryKind, Snapshot
 from webraft_web.core.errors import RemoteProtocolError
 from webraft_web.core.ready import Feed
 
-VERSION: Final = 2
+VERSION: Final = 3
 MAX_TEXT_SIZE: Final = 128 * 1024 * 1024
 MAX_ID_SIZE: Final = 256
 MAX_LIST_SIZE: Final = 10_000
@@ -48,8 +48,12 @@ class Need(NamedTuple):
 
 
 class Commands(NamedTuple):
-    """Commands to append, of one kind. They may arrive twice: the log knows them again."""
+    """Commands to append to the log of `cluster`, all of one kind.
 
+    They may arrive twice: the log knows them again, by numbers that mean something in it alone.
+    """
+
+    cluster: str
     kind: EntryKind
     commands: list[str]
 
@@ -149,9 +153,10 @@ class Document(NamedTuple):
 
 
 class ReadAnswer(NamedTuple):
-    """The state at `read_index` is new enough for the read."""
+    """The state at `read_index` of `cluster` is new enough for the read."""
 
     run: int
+    cluster: str
     request_id: int
     read_index: int
 
@@ -330,7 +335,7 @@ _KINDS: dict[str, tuple[Callable[..., Text], tuple[_Field, ...]]] = {
     "hello": (Hello, (_TEXT, _INTEGER)),
     "bye": (Bye, ()),
     "need": (Need, (_TEXT, _INTEGER)),
-    "commands": (Commands, (_Field(int, _command_kind), _COMMANDS)),
+    "commands": (Commands, (_ID, _Field(int, _command_kind), _COMMANDS)),
     "read": (ReadRequest, (_INTEGER,)),
     "hidden": (Hidden, ()),
     "visible": (Visible, ()),
@@ -358,7 +363,7 @@ _KINDS: dict[str, tuple[Callable[..., Text], tuple[_Field, ...]]] = {
     ),
     "entries": (Entries, (_INTEGER, _ID, _Field(wire.encode_feed, wire.decode_feed))),
     "document": (Document, (_INTEGER, _ID, _Field(wire.encode_snapshot, wire.decode_snapshot))),
-    "answer": (ReadAnswer, (_INTEGER, _INTEGER, _INTEGER)),
+    "answer": (ReadAnswer, (_INTEGER, _ID, _INTEGER, _INTEGER)),
     "refused": (Refused, (_INTEGER, _BOOLEAN, _COMMANDS)),
 }
 _KINDS_BY_TYPE: dict[object, tuple[str, tuple[_Field, ...]]] = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from webraft_web.core.entry import Committed, EntryKind, address_of
+from webraft_web.core.entry import Committed, address_of
 from webraft_web.core.errors import (
     ClusterConflictError,
     NotLeaderError,
@@ -39,7 +39,7 @@ from webraft_web.site.machine import RoomMachine
 from webraft_web.site.neighbours import Claim, Neighbours
 from webraft_web.site.options import RoomOptions
 from webraft_web.site.platform import Platform
-from webraft_web.site.protocol import Beat, Order, ReadAnswer, Refused, Text
+from webraft_web.site.protocol import Beat, Commands, Order, ReadAnswer, Refused, Text
 from webraft_web.site.timeouts import RoomTimeouts
 from webraft_web.storage.base import Storage, StoredState
 from webraft_web.storage.indexed_db import JournalStorage
@@ -217,7 +217,7 @@ class Runner:
             self._feeder.feed()
             self._feeder.say_news()
         else:
-            self._serve(server.identity.cluster_id or "", driver)
+            self._serve(self._cluster, driver)
         self._on_change()
 
     def _serve(self, cluster: str, driver: Driver) -> None:
@@ -343,14 +343,22 @@ class Runner:
         driver = server.driver
         return None if driver is None or driver.is_stopped else driver
 
-    def propose(self, commands: Sequence[str], kind: EntryKind, recipient: str) -> None:
-        """Append commands for the tab `recipient`, and tell it which certainly were not."""
+    @property
+    def _cluster(self) -> str:
+        """The cluster whose log `_driver` keeps."""
+        return "" if self._server is None else self._server.identity.cluster_id or ""
+
+    def propose(self, content: Commands, recipient: str) -> None:
+        """Append commands for the tab `recipient`, and tell it which certainly were not.
+
+        What is meant for another cluster is not: there the numbers in it may be somebody else's here.
+        """
         driver = self._driver
-        if driver is None:
-            self._post(Refused(self.run, is_overload=False, commands=list(commands)), recipient)
+        if driver is None or content.cluster != self._cluster:
+            self._post(Refused(self.run, is_overload=False, commands=content.commands), recipient)
             return
-        for command in commands:
-            driver.propose(command, kind, partial(self._on_settled, command, recipient))
+        for command in content.commands:
+            driver.propose(command, content.kind, partial(self._on_settled, command, recipient))
 
     def _on_settled(self, command: str, recipient: str, outcome: Committed | WebraftError) -> None:
         if isinstance(outcome, _NOT_APPENDED):
@@ -371,9 +379,11 @@ class Runner:
     def answer_read(self, request_id: int, recipient: str) -> None:
         """Confirm a read index for another tab."""
 
+        cluster = self._cluster
+
         def answer(outcome: int | WebraftError) -> None:
             if isinstance(outcome, int):
-                self._post(ReadAnswer(self.run, request_id, outcome), recipient)
+                self._post(ReadAnswer(self.run, cluster, request_id, outcome), recipient)
 
         self.read(answer)
 

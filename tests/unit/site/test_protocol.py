@@ -28,7 +28,7 @@ TEXTS = [
     protocol.Hello("", 0),
     protocol.Bye(),
     protocol.Need("c", 7),
-    protocol.Commands(EntryKind.HOUSEKEEPING, ["x", "é\n\"'"]),
+    protocol.Commands("c", EntryKind.HOUSEKEEPING, ["x", "é\n\"'"]),
     protocol.ReadRequest(3),
     protocol.Hidden(),
     protocol.Visible(),
@@ -41,7 +41,7 @@ TEXTS = [
     BEAT,
     protocol.Entries(4, "c", Feed(3, "i@a", 8, [Entry(3, 9, data="x")], MEMBERS)),
     protocol.Document(4, "c", Snapshot(9, 3, MEMBERS, "{}", 9)),
-    protocol.ReadAnswer(4, 3, 9),
+    protocol.ReadAnswer(4, "c", 3, 9),
     protocol.Refused(4, True, ["x"]),
 ]
 
@@ -94,9 +94,9 @@ def test_a_field_of_the_wrong_type_is_refused_or_harmless(content, value):
         "\nnull",
         "\n[]",
         "\n[1]",
-        '\n[2,"t"]',
-        '\n[2,"t","beat"]',
-        '\n[2,"t","nonsense"]',
+        '\n[3,"t"]',
+        '\n[3,"t","beat"]',
+        '\n[3,"t","nonsense"]',
         "\n" + "[" * 9999,
     ],
 )
@@ -108,12 +108,12 @@ def test_a_text_of_the_wrong_shape_is_refused(text):
 
 def test_another_version_is_refused_by_name():
     """A tab with another release of the package is told apart from one that talks nonsense."""
-    with pytest.raises(RemoteProtocolError, match="version 3"):
-        protocol.decode('\n[3,"t1","dance",1,2,3]', "t2")
+    with pytest.raises(RemoteProtocolError, match="version 4"):
+        protocol.decode('\n[4,"t1","dance",1,2,3]', "t2")
 
 
 @pytest.mark.parametrize("kind", [1, 2, 4, 9, True])
 def test_a_tab_cannot_propose_what_only_servers_may(kind):
     """No-ops, configurations and yields come from the server itself."""
-    with pytest.raises(RemoteProtocolError):
-        protocol.decode(f'\n[2,"t1","commands",{json.dumps(kind)},["x"]]', "t2")
+    with pytest.raises(RemoteProtocolError, match="may not propose"):
+        protocol.decode(f'\n[3,"t1","commands","c",{json.dumps(kind)},["x"]]', "t2")

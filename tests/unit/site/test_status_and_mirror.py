@@ -369,7 +369,7 @@ def test_nonsense_on_the_channel_is_ignored_with_one_warning(caplog):
         browser = Browser()
         one, two = await open_docs(browser, 2)
         stranger = browser.open_tab().open_channel("webraft:room:durable:room", lambda _text: None)
-        beat = protocol.encode("stranger", protocol.Starting()).replace("[2,", "[99,")
+        beat = protocol.encode("stranger", protocol.Starting()).replace("[3,", "[99,")
         for text in (beat, "", "x", "\n", "\n{}", "\n[1,2,3]", '\n[1,"t","document",9,"c",[]]'):
             stranger.post(text)
         await settle()
