@@ -41,6 +41,7 @@ from webraft_web.site.observer import Observer
 from webraft_web.site.options import RoomOptions, channel_of, scope_of
 from webraft_web.site.orders import Orders
 from webraft_web.site.platform import Channel, Platform
+from webraft_web.site.questions import Questions
 from webraft_web.site.standby import Standby
 from webraft_web.site.status import room_status
 from webraft_web.site.tabs import TabList
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 
 RETRY_MS: Final = 1000
 """How long a tab whose store failed leaves the lock to others."""
-REMEMBERED_READS: Final = 64
-"""Questions to the runner whose answers may still come: it is asked again and again while nobody leads."""
 
 _logger = logging.getLogger(__name__)
 
@@ -88,8 +87,6 @@ class Connection:
         self._channel: Channel | None = None
         self._scope = scope_of(options.room, is_durable=options.is_durable)
         self._refused_texts = 0
-        self._reads: dict[int, Callable[[int | WebraftError], None]] = {}
-        self._last_read = 0
         self._conditions = Conditions()
         self._known_tabs = [self.tab]
         self._was_leader = False
@@ -98,6 +95,7 @@ class Connection:
         self._runner: Runner | None = None
         self.client = Client(self, platform.clock, platform.random_id())
         self._copy = LocalCopy(self.client, self._on_applied)
+        self._questions = Questions(self._copy, self._post)
         self._mirror = Mirror(platform, options.room, self._copy, lambda: self._is_mirrored)
         self._observer = Observer(platform.clock, self._copy, lambda runner, need: self._post(need, runner))
         self._tab_list = TabList(platform, self._scope, self.tab, self._on_tabs)
@@ -137,10 +135,7 @@ class Connection:
         if self._runner is not None:
             self._runner.read(done)
         elif self._observer.runner:
-            self._last_read += 1
-            self._reads[self._last_read] = done
-            self._reads.pop(self._last_read - REMEMBERED_READS, None)
-            self._post(protocol.ReadRequest(self._last_read), self._observer.runner)
+            self._questions.ask(self._observer.runner, done)
 
     def status(self) -> dict[str, Any]:
         """Return what this tab knows of its room; see `SharedDocument.status`."""
@@ -232,7 +227,7 @@ class Connection:
         self._mirror.write()  # while there is time: the page may end without another word
         self._end_tenure()
         self._observer.forget_runner()
-        self._reads.clear()
+        self._questions.forget()
         self._election.stop()
         self._tab_list.leave()
         if self._channel is not None:
@@ -297,7 +292,7 @@ class Connection:
 
     def _on_serving(self) -> None:
         self._handover.run(self._options.is_durable)  # whoever makes way is stolen from: rule 14
-        self._reads.clear()
+        self._questions.forget()
         self._tab_list.watch()
         self.client.resubmit()
         self._on_change()
@@ -443,10 +438,7 @@ class Connection:
             if sender == self._observer.runner and self._platform.is_visible():
                 self._election.take()
         elif isinstance(content, protocol.ReadAnswer):
-            done = self._reads.pop(content.request_id, None)
-            # An index of another cluster says nothing about this copy: it is asked for again, later.
-            if done is not None and content.cluster == self._copy.cluster:
-                done(content.read_index)
+            self._questions.answered(content)
 
     def _on_beat(self, sender: str, beat: protocol.Beat) -> None:
         is_heard, is_new = self._observer.on_beat(sender, beat)
@@ -456,7 +448,7 @@ class Connection:
         self._election.heard()
         self._note_tabs(beat.tabs)
         if is_new:
-            self._reads.clear()
+            self._questions.forget()
             self._ask_to_run()
         if self._is_led_anew(beat.leader, beat.term) or is_new:
             self.client.resubmit()

@@ -9,7 +9,7 @@ which is fed to nobody: others get what the log holds as committed and persisted
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -378,7 +378,6 @@ class Runner:
 
     def answer_read(self, request_id: int, recipient: str) -> None:
         """Confirm a read index for another tab."""
-
         cluster = self._cluster
 
         def answer(outcome: int | WebraftError) -> None:

@@ -5,11 +5,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.unit.site.rooms import append, open_room, settle
-from tests.unit.site.test_browsers import World, together, until
+from tests.unit.site.rooms import append, settle
+from tests.unit.site.test_browsers import World
 from webraft_web.core.errors import OutcomeUnknownError
 from webraft_web.testing import run
-from webraft_web.testing.tabs import Browser
 
 
 def cluster_of(doc):
