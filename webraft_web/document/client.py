@@ -295,7 +295,7 @@ class Client:
         self, handle: Handle, function: Callable[[Json], Json], deadline_ms: float | None
     ) -> Json:
         while True:
-            self._check_alive()
+            self.check_alive()
             await self._completed(handle, deadline_ms)
             base, changes = self._machine.version, self._changes
             text = _call_for_text(function, self.copy_document())
@@ -323,7 +323,7 @@ class Client:
 
     async def read(self, handle: Handle, deadline_ms: float | None) -> None:
         """Return once this replica holds every write acknowledged anywhere before the call."""
-        self._check_alive()
+        self.check_alive()
         waiter = self._reads.begin()
         try:
             await self._wait(handle, waiter, deadline_ms)
@@ -335,7 +335,7 @@ class Client:
         return self._clock.now_ms()
 
     async def _send(self, handle: Handle, call: Call, deadline_ms: float | None) -> Outcome:
-        self._check_alive()
+        self.check_alive()
         self._outbox.add(call)
         try:
             return await self._wait(handle, call, deadline_ms)
@@ -362,9 +362,10 @@ class Client:
         for waiter in waiters:
             waiter.fail(OutcomeUnknownError(reason))
 
-    def _check_alive(self) -> None:
+    def check_alive(self) -> None:
+        """Raise LocalProtocolError if the connection has ended, saying why."""
         if self._failure is not None:
-            raise LocalProtocolError(f"the connection to the room is over: {self._failure}")
+            raise LocalProtocolError(f"the connection to the room is over: {self._failure}; join it again")
 
 
 def _settle(settled: Sequence[tuple[Call, Outcome | None]]) -> None:

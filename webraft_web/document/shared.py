@@ -47,6 +47,7 @@ class SharedDocument:
         self._streams: WeakSet[Changes] = WeakSet()
         self._copy: Json = None
         self._copied_at = -1
+        self._kept: Json = None
         self._is_closed = False
         client.attach(self)
 
@@ -131,19 +132,19 @@ class SharedDocument:
         """
         parts = parse_pointer(pointer)
         try:
-            return clone(resolve(self._copy if self._is_closed else self._client.document, parts))
+            return clone(resolve(self._document, parts))
         except Conflict:
             return default
 
     def export(self) -> str:
-        """Return the document as applied here as JSON text, for people and files."""
-        return json.dumps(self.state, ensure_ascii=False, indent=2)
+        """Return the document as applied here, or as it was at `close`, as JSON text for people and files."""
+        return json.dumps(self._document, ensure_ascii=False, indent=2)
 
     def changes(self) -> Changes:
         """Return a stream of the states to come: `async for state in doc.changes()`."""
         stream = Changes(self._client)
         self._streams.add(stream)
-        if self._is_closed:
+        if self._is_closed or self._client.is_over:
             stream.end()
         return stream
 
@@ -207,7 +208,7 @@ class SharedDocument:
         """
         if self._is_closed:
             return
-        self._copy = self.state
+        self._copy, self._kept = self.state, self._client.copy_document()
         self._is_closed = True
         self._client.detach(self)
         self._end_streams()
@@ -253,6 +254,11 @@ class SharedDocument:
         for stream in self._streams:
             stream.end()
 
+    @property
+    def _document(self) -> Json:
+        """What no caller can have changed, unlike `state`."""
+        return self._kept if self._is_closed else self._client.document
+
     def _deadline_ms(self, timeout: object) -> float | None:
         self._check_open()
         if timeout is None:
@@ -266,6 +272,7 @@ class SharedDocument:
     def _check_open(self) -> None:
         if self._is_closed:
             raise LocalProtocolError("this document is closed; join the room again")
+        self._client.check_alive()  # or it would speak for a room of the same name that was joined since
 
 
 class Changes(AsyncIterator[Any]):

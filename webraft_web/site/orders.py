@@ -58,17 +58,24 @@ class Orders:
         await self._until("yield", lambda: self._copy.cluster == cluster and self._is_joined(), cluster)
 
     async def leave(self, has_left: Callable[[], bool]) -> None:
-        """End this browser's membership, if a leader is to be had."""
+        """End this browser's membership, if a leader is to be had.
+
+        Raises:
+            OutcomeUnknownError: If the room came to its end here meanwhile.
+        """
         # Without one nobody can be let go: then the others find out that this one is silent.
-        with contextlib.suppress(OutcomeUnknownError):
-            await self._until("leave", has_left)
+        with contextlib.suppress(TimeoutError):
+            await self._carried_out("leave", has_left)
 
     async def _until(self, what: str, is_done: Callable[[], bool], other: str = "") -> None:
-        self._give(Order(what, self._copy.cluster, other))
         try:
-            await asyncio.wait_for(self._conditions.until(is_done), DONE_WITHIN_S)
+            await self._carried_out(what, is_done, other)
         except TimeoutError as error:
             raise OutcomeUnknownError(
                 f"room {self._room!r} was asked to {what}, and within {DONE_WITHIN_S} s it was not seen to; "
                 "look at status(), and ask again: it does nothing if it was done meanwhile"
             ) from error
+
+    async def _carried_out(self, what: str, is_done: Callable[[], bool], other: str = "") -> None:
+        self._give(Order(what, self._copy.cluster, other))
+        await asyncio.wait_for(self._conditions.until(is_done), DONE_WITHIN_S)

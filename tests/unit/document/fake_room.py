@@ -90,6 +90,14 @@ class FakeTab:
         if not self.is_cut_off:
             self.client.apply(self.log.entries[self.client.applied_index :])
 
+    def move_to(self, room):
+        """Belong to another cluster from now on, whose log is yet to come."""
+        self.log.tabs.remove(self)
+        self.log = room
+        room.tabs.append(self)
+        self.client.reset()
+        self.deliver_soon()
+
     def adopt_snapshot_of(self, other):
         """Skip the log: take the state of another tab."""
         index = other.client.applied_index

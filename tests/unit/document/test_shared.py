@@ -359,6 +359,33 @@ def test_when_the_connection_is_over_everything_pending_hears_of_it():
     in_room(test)
 
 
+def test_a_handle_whose_connection_is_over_is_as_good_as_closed():
+    """New streams end at once, and calls are refused with what happened: none reaches the connection."""
+
+    async def test(room, doc):
+        doc.tab.recover = doc.tab.leave_room = doc.tab.yield_to = None
+        doc.tab.client.fail(OutcomeUnknownError("the room was deleted"))
+        assert [state async for state in doc.changes()] == []
+        for call in (doc.recover(), doc.leave_room(), doc.yield_to("other"), doc.patch([]), doc.read()):
+            with pytest.raises(LocalProtocolError, match="the room was deleted; join"):
+                await call
+
+    in_room(test)
+
+
+def test_what_a_caller_does_to_state_is_neither_exported_nor_found():
+    """Not after the handle is closed, either."""
+
+    async def test(room, doc):
+        for _ in range(2):
+            doc.state["x"] = {1}
+            assert json.loads(doc.export()) == {"n": 0}
+            assert doc.get("/x") is None
+            await doc.close()
+
+    in_room(test, initial={"n": 0})
+
+
 def test_repr_and_export_are_for_people():
     """The room's name, this tab's part in it, how many tabs, how far."""
 

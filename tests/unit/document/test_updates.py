@@ -334,3 +334,84 @@ def test_an_update_survives_that_its_session_was_closed():
         assert doc.state == {"n": 2}
 
     in_room(test)
+
+
+async def open_other_cluster():
+    """Another room, whose document is of the same version as one that was changed once."""
+    other = FakeRoom({"n": 0})
+    await other.open_tab().update(lambda _: {"n": 100})
+    return other
+
+
+def test_an_update_that_was_not_sent_is_made_anew_for_the_document_of_another_cluster():
+    """A version means something within one cluster alone, so it is not left to the version to tell."""
+
+    async def test(room, doc):
+        other = await open_other_cluster()
+        await doc.update(increment)
+        room.has_leader = False
+        seen = []
+        updating = asyncio.create_task(doc.update(lambda state: seen.append(state["n"]) or increment(state)))
+        await sleep_ms(10)
+        doc.tab.move_to(other)
+        assert await updating == {"n": 101}
+        assert seen == [1, 100]
+        assert doc.state == other.tabs[0].client.document == {"n": 101}
+
+    in_room(test, initial={"n": 0})
+
+
+def test_an_update_that_was_sent_is_unknown_to_another_cluster_and_not_made_again():
+    """The former one may have carried it out."""
+
+    async def test(room, doc):
+        other = await open_other_cluster()
+        await doc.update(increment)
+        room.carry = lambda command: 0
+        seen = []
+        updating = asyncio.create_task(doc.update(lambda state: seen.append(state["n"]) or increment(state)))
+        await sleep_ms(10)
+        doc.tab.move_to(other)
+        with pytest.raises(OutcomeUnknownError):
+            await updating
+        await sleep_ms(10)
+        assert seen == [1]
+        assert doc.state == {"n": 100}
+
+    in_room(test, initial={"n": 0})
+
+
+def test_an_update_that_changes_nothing_does_not_return_the_document_of_the_former_cluster():
+    """However alike the versions are: it returns the newest state of the new one."""
+
+    async def test(room, doc):
+        other = await open_other_cluster()
+        await doc.update(increment)
+        room.has_leader = False
+        updating = asyncio.create_task(doc.update(lambda state: state))
+        await sleep_ms(10)
+        doc.tab.move_to(other)
+        assert await updating == {"n": 100}
+
+    in_room(test, initial={"n": 0})
+
+
+def test_an_update_waits_for_all_of_another_clusters_document():
+    """Its function sees neither the emptiness before it nor a beginning of it."""
+
+    async def test(room, doc):
+        other = await open_other_cluster()
+        doc.tab.is_cut_off = True
+        doc.tab.move_to(other)
+        seen = []
+        updating = asyncio.create_task(doc.update(lambda state: seen.append(state["n"]) or increment(state)))
+        await sleep_ms(10)
+        doc.tab.client.apply(other.entries[:2])
+        await sleep_ms(10)
+        assert doc.state == {"n": 0}
+        doc.tab.is_cut_off = False
+        doc.tab.deliver()
+        assert await updating == {"n": 101}
+        assert seen == [100]
+
+    in_room(test, initial={"n": 0})

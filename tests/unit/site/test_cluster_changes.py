@@ -5,10 +5,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.unit.site.rooms import append, settle
-from tests.unit.site.test_browsers import World
-from webraft_web.core.errors import OutcomeUnknownError
+from tests.unit.site.rooms import append, open_room, settle
+from tests.unit.site.test_browsers import World, together
+from webraft_web.core.errors import LocalProtocolError, OutcomeUnknownError
 from webraft_web.testing import run
+from webraft_web.testing.tabs import Browser
 
 
 def cluster_of(doc):
@@ -42,7 +43,7 @@ def lose_documents(browser, page):
 @pytest.mark.parametrize("tab", [0, 1])
 @pytest.mark.parametrize("delay_ms", range(0, 240, 20))
 def test_an_update_amid_a_change_of_the_cluster_is_one_of_the_new_document(tab, delay_ms):
-    """Both documents have the same version; the function sees one of them, whole, and its outcome is no lie."""
+    """Both documents have the same version; the function sees one of them, whole."""
 
     async def scenario():
         world, _, docs = await begin_apart({"n": 0})
@@ -104,5 +105,42 @@ def test_a_read_is_not_served_from_a_copy_of_the_former_cluster():
         assert not reading.done()
         find_it()
         assert await asyncio.wait_for(reading, 1) == ["kept"]
+
+    run(scenario())
+
+
+def test_a_handle_on_a_deleted_room_does_no_harm_to_the_one_that_was_begun_in_its_place():
+    """It is as good as closed, and says why: nothing is asked of the page's new connection."""
+
+    async def scenario():
+        pages, docs = await open_room(Browser(), 2)
+        await docs[0].patch(append("old"))
+        await pages[1].page.delete_room("room")
+        await settle()
+        again = await pages[0].join_room("room", initial=[])
+        await again.patch(append("new"))
+        assert [state async for state in docs[0].changes()] == []
+        for call in (docs[0].leave_room(), docs[0].recover(), docs[0].yield_to("other")):
+            with pytest.raises(LocalProtocolError, match="'room' was deleted in this browser; join"):
+                await call
+        await settle(2)
+        assert await again.read() == ["new"]
+
+    run(scenario())
+
+
+def test_leaving_does_not_delete_a_room_that_was_deleted_meanwhile():
+    """It waits for a leader in vain; whatever was begun under that name since is left alone."""
+
+    async def scenario():
+        world = World(2)
+        (_, one), (page, _), (_, other) = [await world.join(number) for number in (0, 0, 1)]
+        await together(world, [one, other])
+        world.browsers[1].kill()
+        leaving = asyncio.ensure_future(one.leave_room())
+        await settle()
+        await page.page.delete_room("room")
+        with pytest.raises(OutcomeUnknownError, match="'room' was deleted"):
+            await leaving
 
     run(scenario())
