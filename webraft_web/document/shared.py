@@ -196,6 +196,9 @@ class SharedDocument:
 
         A browser that leads hands over first. Where no leader is to be had, the others are left to
         find out that this one is gone.
+
+        Raises:
+            OutcomeUnknownError: If the room was deleted here, or the handle closed, meanwhile.
         """
         self._check_open()
         await self._client.replica.leave_room()
