@@ -99,9 +99,7 @@ async def _export(options: argparse.Namespace) -> int:
     room = options.room or read_link(options.link)[0]
     exported = json.loads(await Process(Path(options.store)).page.export_room(room))
     text = json.dumps(exported["document"], indent=2, ensure_ascii=False)
-    if any("\ud800" <= character <= "\udfff" for character in text):  # which JSON knows and UTF-8 does not
-        text = json.dumps(exported["document"], indent=2)
-    print(text)
+    print(text.encode(errors="backslashreplace").decode())  # lone surrogates, as JSON escapes them
     for problem in exported["problems"]:
         print(f"webraft_web.peer: {problem}", file=sys.stderr)
     return 1 if exported["problems"] else 0

@@ -333,8 +333,10 @@ class Correspondence:
             return
         if server.founding is not None:
             server.founding.sign_of_cluster(self._clock.now_ms())
-        self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
-        messages.extend(message for message in mine if not server.is_retired(message.sender))
+        heard = [message for message in mine if not server.is_retired(message.sender)]
+        if len(heard) < len(mine):
+            self._tell_those_who_are_over(address, cluster_id, {message.sender for message in mine})
+        messages.extend(heard)
 
     def _may_be_added_by(self, address: str, cluster_id: str, messages: list[Message]) -> bool:
         """Whether these messages, to a server without a cluster, come from a leader that may add it."""
