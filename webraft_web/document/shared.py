@@ -48,6 +48,7 @@ class SharedDocument:
         self._copy: Json = None
         self._copied_at = -1
         self._kept: Json = None
+        self._closed_at = 0
         self._is_closed = False
         client.attach(self)
 
@@ -114,15 +115,15 @@ class SharedDocument:
     @property
     def state(self) -> Any:
         """The document as applied here: a copy, made at the first access after a change."""
-        if not self._is_closed and self._copied_at != self._client.changes:
-            self._copied_at = self._client.changes
-            self._copy = self._client.copy_document()
+        if self._copied_at != self.version:
+            self._copied_at = self.version
+            self._copy = clone(self._document)
         return self._copy
 
     @property
     def version(self) -> int:
         """A number that differs whenever `state` does, so that nobody has to look in vain."""
-        return self._copied_at if self._is_closed else self._client.changes
+        return self._closed_at if self._is_closed else self._client.changes
 
     def get(self, pointer: str, default: Any = None) -> Any:
         """Return a copy of the part that a JSON Pointer refers to, or `default` if there is none.
@@ -211,7 +212,7 @@ class SharedDocument:
         """
         if self._is_closed:
             return
-        self._copy, self._kept = self.state, self._client.copy_document()
+        self._kept, self._closed_at = self._client.copy_document(), self._client.changes
         self._is_closed = True
         self._client.detach(self)
         self._end_streams()
